@@ -1,0 +1,62 @@
+"""Checks of what callers give, at the call, before any query."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import connections
+from django.db.models import Manager, QuerySet
+from django.utils.connection import ConnectionDoesNotExist
+
+
+def checked_queryset(queryset: Any, function: str) -> QuerySet[Any, Any]:
+    """Return a clone of `queryset`, which later changes to it don't reach."""
+    if isinstance(queryset, Manager):
+        queryset = queryset.all()
+    if not isinstance(queryset, QuerySet):
+        raise TypeError(
+            f"{function}() takes a QuerySet or a Manager, not {queryset!r}. "
+            "Give it Model.objects.all(), or what filter() returns."
+        )
+    if queryset.db not in connections:
+        raise ConnectionDoesNotExist(
+            f"{function}() of a queryset that uses the database {queryset.db!r}, which is not "
+            f"in DATABASES. Known are: {', '.join(connections)}."
+        )
+    return queryset.all()
+
+
+def checked_chunk_size(size: Any, name: str) -> int | None:
+    """Return a number of rows, or None for sizes that fit themselves to the rows."""
+    return None if size is None else _positive_int(size, name, "rows")
+
+
+def checked_max_bytes(max_bytes: Any) -> int:
+    """Return a number of bytes."""
+    return _positive_int(max_bytes, "max_bytes", "bytes")
+
+
+def _positive_int(value: Any, name: str, unit: str) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"{name} must be a number of {unit}, an int above 0, not {value!r}.")
+    if value <= 0:
+        raise ValueError(f"{name} must be a number of {unit} above 0, not {value!r}.")
+    return value
+
+
+def checked_seconds(seconds: Any) -> float | None:
+    """Return the time that a turn of the caller's loop is to take, or None for no aim."""
+    if seconds is None:
+        return None
+    if isinstance(seconds, bool) or not isinstance(seconds, int | float):
+        raise TypeError(f"target_seconds must be a number of seconds above 0, not {seconds!r}.")
+    if not 0 < seconds < float("inf"):
+        raise ValueError(f"target_seconds must be a number of seconds above 0, not {seconds!r}.")
+    return float(seconds)
+
+
+def checked_choice(value: Any, name: str, choices: dict[Any, str]) -> None:
+    """Raise TypeError unless `value` is one of `choices`, which has their meanings."""
+    if not any(value is choice for choice in choices):
+        meanings = ", ".join(f"{choice} ({meaning})" for choice, meaning in choices.items())
+        raise TypeError(f"{name} must be one of {meanings}, not {value!r}.")

@@ -1,0 +1,21 @@
+"""The errors that chunkqs raises on its own account."""
+
+from __future__ import annotations
+
+from django.db import OperationalError
+
+
+class ChunkqsError(Exception):
+    """Any error that is chunkqs's own, rather than Django's or the database's."""
+
+
+class KeysetError(ChunkqsError):
+    """The query has no order that a keyset walk can follow, or a walk left its order."""
+
+
+class InvalidPosition(ChunkqsError, ValueError):
+    """A token that was not made by chunkqs, not for this order, or was changed on its way."""
+
+
+class StreamInterrupted(ChunkqsError, OperationalError):
+    """The connection or transaction that a stream was reading in ended before its rows did."""

@@ -1,0 +1,152 @@
+"""The ways to walk, as functions over any QuerySet: validate, plan, wrap.
+
+The methods of ChunkedQuerySet are these; the functions serve where a model has another
+manager, or none that is yours: third-party models, historical models in a migration.
+No query runs here: wrong arguments raise at the call, all else waits for the first row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Protocol, TypeVar
+
+from django.db import NotSupportedError, connections
+
+from .arguments import (
+    checked_choice,
+    checked_chunk_size,
+    checked_max_bytes,
+    checked_queryset,
+    checked_seconds,
+)
+from .keyset import Keyset, Position, keyset_of
+from .lazy import LazyChunks, LazyRows
+from .positions import decode
+from .routes import PRIVATE_VENDORS
+from .sizing import MAX_BYTES, Sizing
+from .walks import KeysetWalk, StreamWalk
+
+Row = TypeVar("Row")
+Yielded = TypeVar("Yielded", covariant=True)
+
+
+PRIVATE = {True: "insist", False: "never", None: "where it is safe"}
+BOUNDED = {True: "end at what is now the last row", False: "go on to the end of the table"}
+
+
+class Queries(Protocol[Yielded]):
+    """A QuerySet, or a manager in its place."""
+
+    def iterator(self, chunk_size: int | None = ...) -> Iterator[Yielded]:
+        """Yield the rows."""
+
+
+def stream(
+    queryset: Queries[Row],
+    *,
+    chunk_size: int | None = None,
+    max_bytes: int = MAX_BYTES,
+    private: bool | None = None,
+) -> LazyRows[Row]:
+    """Walk the rows of one query through a server-side cursor: one consistent snapshot.
+
+    Yields what the queryset yields, in its order. The query runs when the first row is
+    asked for. In autocommit on PostgreSQL, MySQL and MariaDB a result that the planner
+    expects to fit one chunk comes by an EXPLAIN and one plain query; a larger one from a
+    read-only transaction on a private connection, which is closed with the run; inside
+    atomic() from a cursor in that transaction. docs/stream.md has the whole table.
+
+    Holds one chunk: `chunk_size` rows, or as many as fit `max_bytes` bytes (2,000 rows at
+    most, the first few at once).
+    `private=True` insists on a private connection, `private=False` forbids one.
+
+    Raises TypeError or ValueError at the call for wrong arguments; at the first row
+    NotSupportedError where `private=True` cannot be had, or inside atomic() on MySQL for a
+    query without an order; StreamInterrupted where the connection or transaction ends
+    before the rows do.
+    """
+    checked = checked_queryset(queryset, "stream")
+    checked_choice(private, "private", PRIVATE)
+    connection = connections[checked.db]
+    if private and connection.vendor not in PRIVATE_VENDORS:
+        raise NotSupportedError(
+            f"stream(private=True) on {connection.display_name}: chunkqs opens "
+            "private connections on PostgreSQL, MySQL and MariaDB alone. Leave private= out."
+        )
+    sizing = Sizing(checked_chunk_size(chunk_size, "chunk_size"), checked_max_bytes(max_bytes))
+    return LazyRows(StreamWalk(checked, sizing, private=private))
+
+
+def keyset_iter(
+    queryset: Queries[Row],
+    *,
+    chunk_size: int | None = None,
+    max_bytes: int = MAX_BYTES,
+    after: str | None = None,
+    until: str | None = None,
+    bounded: bool = True,
+) -> LazyRows[Row]:
+    """Walk the rows by keyset: each chunk is one short query behind the last row before.
+
+    Yields what the queryset yields, in its own order or else by primary key. Nothing is
+    held open between the chunks, so the walk sees the table as it is at each of them, can
+    last for days, and can be taken up again: `rows.position` is the token of the last row
+    handed out, `after=token` goes on behind it, `until=token` ends with that row.
+    `bounded` looks up the last row at the start, one more query, and ends there, so that
+    rows inserted behind it don't prolong the walk.
+
+    Holds one chunk: `chunk_size` rows, or as many as fit `max_bytes` bytes (2,000 rows at
+    most, the first few at once).
+
+    Raises at the call: KeysetError for a query without an order to walk by, InvalidPosition
+    for a token that is not of this model and order, TypeError or ValueError for other wrong
+    arguments. In the walk: KeysetError should a chunk not lie behind the one before.
+    """
+    sizing = Sizing(checked_chunk_size(chunk_size, "chunk_size"), checked_max_bytes(max_bytes))
+    return LazyRows(_keyset_walk(queryset, "keyset_iter", sizing, after, until, bounded))
+
+
+def chunks(
+    queryset: Queries[Row],
+    size: int | None = None,
+    *,
+    target_seconds: float | None = None,
+    max_bytes: int = MAX_BYTES,
+    after: str | None = None,
+    until: str | None = None,
+    bounded: bool = True,
+) -> LazyChunks[Row]:
+    """Walk by keyset, as `keyset_iter()` does, and yield the rows in lists, `Chunk`s.
+
+    `size` is the number of rows in each. Without it they grow up to `max_bytes` bytes; with
+    `target_seconds` they are as large as one turn of the caller's loop gets through in that
+    time. A chunk has `.number`, `.position` and `.queryset`, its key range as a queryset.
+    One query a chunk, and one at the start if `bounded`. Raises as `keyset_iter()`.
+    """
+    if size is not None and target_seconds is not None:
+        raise TypeError("chunks() takes a size or target_seconds, not both.")
+    sizing = Sizing(
+        checked_chunk_size(size, "size"),
+        checked_max_bytes(max_bytes),
+        checked_seconds(target_seconds),
+    )
+    return LazyChunks(_keyset_walk(queryset, "chunks", sizing, after, until, bounded))
+
+
+def _keyset_walk(
+    queryset: Any, function: str, sizing: Sizing, after: Any, until: Any, bounded: Any
+) -> KeysetWalk:
+    checked_choice(bounded, "bounded", BOUNDED)
+    keyset = keyset_of(checked_queryset(queryset, function))
+    return KeysetWalk(
+        keyset.queryset,
+        sizing,
+        keyset,
+        _position(keyset, after),
+        _position(keyset, until),
+        bounded=bounded,
+    )
+
+
+def _position(keyset: Keyset, token: Any) -> Position | None:
+    return None if token is None else decode(keyset.signature, token)

@@ -1,0 +1,171 @@
+"""Every use of a part of Django that its documentation does not promise.
+
+Each piece names the Django versions it was read and tested against; a release
+that moves one of these parts shows up here and in `tests/test_internals.py`,
+nowhere else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, NamedTuple
+
+from django.core.exceptions import EmptyResultSet
+from django.db import OperationalError
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models import QuerySet
+from django.db.models.expressions import ColPairs, Expression, Ref
+from django.db.models.sql.compiler import SQLCompiler
+
+#: The unit that moves between the stages: raw rows as the driver gave them.
+Block = list[tuple[Any, ...]]
+
+
+class Statement(NamedTuple):
+    """A query as text, with its parameters."""
+
+    sql: str
+    params: tuple[Any, ...]
+
+
+class Compiled(NamedTuple):
+    """A queryset's statement, and the compiler that knows what its columns mean."""
+
+    statement: Statement | None
+    """None where Django knows without asking that there are no rows."""
+    compiler: SQLCompiler
+
+
+# Django 5.2, 6.0, 6.1: as_sql() fills compiler.select, klass_info, annotation_col_map
+# and col_count. get_extra_select() returns the columns that are fetched behind the
+# selected ones and cut off again (col_count), which is just what a key column is.
+def compile_select(
+    queryset: QuerySet[Any],
+    connection: BaseDatabaseWrapper,
+    extra: Sequence[Expression] = (),
+) -> Compiled:
+    """Compile `queryset` for `connection`; `extra` columns come last in each raw row."""
+    compiler = queryset.query.get_compiler(using=connection.alias)
+    if extra:
+        _select_extra(compiler, extra)
+    try:
+        sql, params = compiler.as_sql()
+    except EmptyResultSet:
+        return Compiled(None, compiler)
+    return Compiled(Statement(sql, tuple(params)), compiler)
+
+
+def _select_extra(compiler: SQLCompiler, extra: Sequence[Expression]) -> None:
+    django_extra_select = compiler.get_extra_select
+
+    def get_extra_select(order_by: Any, select: Any) -> list[Any]:
+        own = [(column, compiler.compile(column), None) for column in extra]
+        return [*django_extra_select(order_by, select), *own]
+
+    compiler.get_extra_select = get_extra_select
+
+
+# Django 5.2, 6.0, 6.1: ColPairs is the primary key of a CompositePrimaryKey, one selected
+# expression of several columns. Ref and its child PositionRef stand for a selected one.
+def unfold(expression: Any) -> list[Any]:
+    """Return the columns that an expression of the order stands for."""
+    while isinstance(expression, Ref):
+        expression = expression.get_source_expressions()[0]
+    return expression.get_cols() if isinstance(expression, ColPairs) else [expression]
+
+
+# Django 5.2, 6.0, 6.1: select is filled by as_sql(); DISTINCT selects more behind it.
+def selected_width(compiler: SQLCompiler) -> int:
+    """Count the columns that the compiled query selects, without those behind them."""
+    return sum(len(unfold(expression)) for expression, _, _ in compiler.select)
+
+
+# Django 5.2, 6.0, 6.1: each iterable class asks query.get_compiler() for its compiler and
+# that for its rows, through execute_sql() or results_iter(), which calls execute_sql().
+def iterate_block(queryset: QuerySet[Any], compiler: SQLCompiler, block: Block) -> list[Any]:
+    """Turn raw rows into rows by the queryset's own iterable class, as Django would."""
+    if compiler.has_extra_select:
+        # col_count takes a composite expression for one column.
+        width = selected_width(compiler)
+        block = [row[:width] for row in block]
+    compiler.execute_sql = lambda *args, **kwargs: [block]
+    queryset.query.get_compiler = lambda *args, **kwargs: compiler
+    try:
+        return list(queryset._iterable_class(queryset, chunked_fetch=True))
+    finally:
+        del queryset.query.get_compiler, compiler.execute_sql
+
+
+# Django 5.2, 6.0, 6.1: the list of on_commit() hooks is replaced when a transaction or a
+# savepoint is rolled back, and when hooks run after a commit. Holding the list keeps its
+# identity from being used again.
+def transaction_mark(connection: BaseDatabaseWrapper) -> object:
+    """Return an object that stays the same for as long as nothing has been undone or ended."""
+    return connection.run_on_commit
+
+
+# Django 5.2, 6.0, 6.1: what prefetch_related() was given, for prefetch_related_objects().
+def prefetch_lookups(queryset: QuerySet[Any, Any]) -> tuple[Any, ...]:
+    """Return the lookups that `queryset` prefetches."""
+    return tuple(queryset._prefetch_related_lookups)
+
+
+# Django 5.2, 6.0, 6.1: _cursor() makes every cursor from wrapper.connection, the driver's
+# connection, and hands it to CursorWrapper together with the wrapper, whose
+# execute_wrappers, queries_log and patched cursor() watch what it runs. A cursor that is
+# made while another driver connection stands there is watched like any other one of the
+# wrapper's. health_check_done keeps _cursor() from testing (and closing) the lent one.
+@contextmanager
+def lend_driver_connection(connection: Any, driver_connection: Any) -> Iterator[Any]:
+    """Let `connection` make its cursors on `driver_connection` for a moment."""
+    own, checked = connection.connection, connection.health_check_done
+    connection.connection, connection.health_check_done = driver_connection, True
+    try:
+        yield connection
+    finally:
+        connection.connection, connection.health_check_done = own, checked
+
+
+# Django 5.2, 6.0, 6.1: connect() takes the driver's connection from get_new_connection(),
+# which asks the pool of OPTIONS["pool"] (PostgreSQL, psycopg 3) and waits as long as the
+# pool does, 30 seconds by default. `pool` is a property without a promise.
+def connect_apart(connection: BaseDatabaseWrapper, patience: float) -> Any:
+    """Open a second connection with the settings of `connection`.
+
+    A pool is asked for at most `patience` seconds; what it raises then is an
+    OperationalError, like a server's that has no room.
+    """
+    private: Any = connection.copy()
+    pool = getattr(private, "pool", None)
+    with private.wrap_database_errors:
+        if pool is not None:
+            pooled = _from_pool(pool, patience)
+            private.get_new_connection = lambda conn_params: pooled
+        try:
+            private.connect()
+        except BaseException:
+            if pool is not None:
+                private.connection = pooled
+            close_apart(private)
+            raise
+    return private
+
+
+def _from_pool(pool: Any, patience: float) -> Any:
+    pool.open()
+    stats = pool.get_stats()
+    if not stats.get("pool_available") and stats.get("pool_size", 0) >= pool.max_size:
+        raise OperationalError("the connection pool has no connection to spare")
+    return pool.getconn(timeout=patience)
+
+
+# Django 5.2, 6.0, 6.1: close() checks the thread and refuses to run in an event loop, where
+# a dropped generator may well end; _close() hands the driver's connection back to its pool
+# or closes it, and does neither.
+def close_apart(private: Any) -> None:
+    """Close a connection of connect_apart(), from whichever thread."""
+    try:
+        private._close()
+    finally:
+        private.connection = None

@@ -1,0 +1,78 @@
+"""Blocks of raw rows by keyset: short queries, nothing held between them."""
+
+from __future__ import annotations
+
+from typing import Any, Protocol
+
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from .internals import Block, Statement
+
+
+class Statements(Protocol):
+    """What a walk by keyset asks of its query."""
+
+    def statement(self, after: Any, until: Any, limit: int) -> Statement | None:
+        """The query for the `limit` rows behind `after`, up to and with `until`."""
+
+    def position(self, raw_row: Any) -> Any:
+        """Where `raw_row` stands in the order."""
+
+    def last(self) -> Statement | None:
+        """The query for the last row of all, of which only the position is asked."""
+
+    def check_progress(self, start: Any, block: Block) -> None:
+        """Raise KeysetError if the row at `start` is in `block`, which begins behind it."""
+
+
+class KeysetSource:
+    """The rows of a keyset walk: each fetch is one short query behind the last row."""
+
+    def __init__(
+        self,
+        query: Statements,
+        connection: BaseDatabaseWrapper,
+        after: Any = None,
+        until: Any = None,
+        look_up_end: bool = False,
+    ) -> None:
+        self._query = query
+        self._connection = connection
+        self._after = after
+        self._until = until
+        self._look_up_end = look_up_end and until is None
+        self._ended = False
+
+    def fetch(self, size: int) -> Block:
+        """Ask for the next `size` rows. A short block is the last."""
+        if self._look_up_end:
+            self._bound()
+        statement = None if self._ended else self._query.statement(self._after, self._until, size)
+        if statement is None:
+            return []
+        block = self._read(statement)
+        self._ended = len(block) < size
+        if block:
+            if self._after is not None:
+                self._query.check_progress(self._after, block)
+            self._after = self._query.position(block[-1])
+        return block
+
+    def _bound(self) -> None:
+        """End the walk at what is the last row now, so that later ones cannot prolong it."""
+        self._look_up_end = False
+        statement = self._query.last()
+        last = self._read(statement) if statement else []
+        if last:
+            self._until = self._query.position(last[0])
+        else:
+            self._ended = True
+
+    def _read(self, statement: Statement) -> Block:
+        with self._connection.cursor() as cursor:
+            cursor.execute(statement.sql, statement.params)
+            return list(cursor.fetchall())
+
+    def close(self) -> None:
+        """Nothing is open between two queries."""
+        self._ended = True

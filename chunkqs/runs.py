@@ -1,0 +1,96 @@
+"""One run of a walk: the chunks as they come, and how far the caller has got in them."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable, Iterator
+from typing import Any, Generic, Self, TypeVar
+
+from asgiref.sync import sync_to_async
+
+from .keyset import Position
+from .walks import Piece, Walk
+
+Handed = TypeVar("Handed")
+
+
+class Run:
+    """A walk that has been begun, with the place that it has reached."""
+
+    def __init__(self, walk: Walk) -> None:
+        self._pieces = walk.pieces()
+        self._piece: Piece | None = None
+        self._rows: Any = iter(())
+        self._closed = False
+        self.before = walk.after
+        """The position of the last row of the chunk before the one at hand."""
+        self.number = -1
+        """The number of the chunk at hand, from 0."""
+
+    def advance(self) -> Piece | None:
+        """Return the next chunk; None at the end, when all that was opened is closed."""
+        self._leave()
+        if self._closed:
+            return None
+        self._piece = next(self._pieces, None)
+        self.number += 1
+        if self._closed:  # by another thread, which could not stop this one
+            self.close()
+        return self._piece
+
+    def hand_out(self, piece: Piece) -> Iterator[Any]:
+        """Return an iterator over the rows of `piece` that `position` can look at."""
+        self._rows = iter(piece.rows)
+        return self._rows
+
+    @property
+    def position(self) -> Position | None:
+        """The position of the last row that was handed out."""
+        piece = self._piece
+        if piece is None or piece.position is None:
+            return self.before
+        # What is left in the list's iterator says where it is, at no cost per row.
+        given = len(piece.block) - self._rows.__length_hint__()
+        return piece.position(piece.block[given - 1]) if given else self.before
+
+    def _leave(self) -> None:
+        """Let go of the chunk at hand: it is not held while the next one is on its way."""
+        self.before = self.position
+        self._piece = None
+        self._rows = iter(())
+
+    def close(self) -> None:
+        """End the walk, and with it its cursor and private connection."""
+        self._closed = True
+        self._leave()
+        if not self._pieces.gi_running:
+            self._pieces.close()
+
+
+class AsyncHandOut(AsyncIterator[Handed], Generic[Handed]):
+    """Hands out a run in a coroutine; its queries run in Django's thread for them.
+
+    Not an async generator: those are closed by the event loop, some time after they were
+    left, or never when the loop ends first. This ends when it is dropped, as a generator does.
+    """
+
+    def __init__(self, run: Run, portion: Callable[[Run, Piece], Iterator[Handed]]) -> None:
+        self._run = run
+        self._portion = portion
+        self._handed: Iterator[Handed] = iter(())
+
+    def __aiter__(self) -> Self:
+        return self
+
+    async def __anext__(self) -> Handed:
+        for handed in self._handed:
+            return handed
+        piece = await sync_to_async(self._run.advance)()
+        if piece is None:
+            raise StopAsyncIteration
+        self._handed = self._portion(self._run, piece)
+        return next(self._handed)
+
+    def close(self) -> None:
+        """End the run; no row comes after."""
+        self._handed = iter(())
+        self._run.close()

@@ -1,0 +1,170 @@
+"""A walk: all that is known before the first query, and how a run of it goes."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Generator
+from contextlib import closing
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, NamedTuple
+
+from django.db import connections
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models import QuerySet, prefetch_related_objects
+
+from .errors import KeysetError
+from .hydrate import hydrator
+from .internals import Block, prefetch_lookups
+from .keyset import Keyset, Position, keyset_of
+from .keyset_query import KeysetQuery
+from .keyset_source import KeysetSource
+from .positions import encode
+from .requests import Request
+from .routes import Route, open_route
+from .sizing import Sizing
+
+#: Where a raw row stands in the order of a walk.
+Positioner = Callable[[Any], Position]
+
+
+class Piece(NamedTuple):
+    """A chunk as it travels: its rows, the raw rows they were made of, and where those stand."""
+
+    rows: list[Any]
+    block: Block
+    position: Positioner | None
+
+
+@dataclass(frozen=True)
+class Walk(ABC):
+    """What to read, and in which portions."""
+
+    queryset: QuerySet[Any, Any]
+    sizing: Sizing
+    keyset: Keyset | None = None
+    after: Position | None = None
+    until: Position | None = None
+
+    method: ClassVar[str]
+
+    def pieces(self) -> Generator[Piece, None, None]:
+        """Run the walk from its beginning. What that opens is closed when this is."""
+        alias = self.queryset.db
+        route, position = self._open(connections[alias])
+        with closing(route.source) as source:
+            queryset = self.queryset.using(alias)
+            hydrate = hydrator(queryset, route.compiler)
+            lookups = prefetch_lookups(queryset)
+            sizes = self.sizing.start()
+            while block := source.fetch(sizes.rows):
+                piece = Piece(hydrate(block), block, position)
+                if lookups:
+                    prefetch_related_objects(piece.rows, *lookups)
+                sizes.saw(block)
+                # Only the caller holds a chunk while the next one is on its way.
+                del block
+                yield piece
+                del piece
+
+    @abstractmethod
+    def _open(self, connection: BaseDatabaseWrapper) -> tuple[Route, Positioner | None]:
+        """Open the source of a run."""
+
+    @abstractmethod
+    def rows(self) -> QuerySet[Any, Any]:
+        """Return a queryset of the walk's very rows, in its order."""
+
+    @abstractmethod
+    def reverse(self) -> Walk:
+        """Return the same walk from the other end."""
+
+    @abstractmethod
+    def chunked(self, sizing: Sizing) -> Walk:
+        """Return the same walk in other portions, in a total order if the query has one."""
+
+    def between(self, after: Position | None, until: Position | None) -> QuerySet[Any, Any]:
+        """Return the rows behind `after`, up to and with `until`, as a plain queryset."""
+        keyset = self.needed_keyset()
+        return keyset.filter(after, until, connections[self.queryset.db])
+
+    def token(self, position: Position) -> str:
+        """Return `position` as text."""
+        return encode(self.needed_keyset().signature, position)
+
+    def needed_keyset(self) -> Keyset:
+        """Return the keyset; KeysetError where the walk has none."""
+        if self.keyset is None:
+            raise KeysetError(
+                f"{self.method}() reads one cursor, whose rows have no position. "
+                "Use keyset_iter() or chunks() for a walk that can be taken up again."
+            )
+        return self.keyset
+
+
+@dataclass(frozen=True)
+class StreamWalk(Walk):
+    """One query, read through a server-side cursor or whatever fits the connection."""
+
+    private: bool | None = None
+
+    method = "stream"
+
+    def _open(self, connection: BaseDatabaseWrapper) -> tuple[Route, Positioner | None]:
+        extra = self.keyset.expressions if self.keyset else ()
+        route = open_route(
+            Request(
+                queryset=self.queryset.using(connection.alias),
+                connection=connection,
+                extra=extra,
+                chunk_size=self.sizing.chunk_size,
+                max_bytes=self.sizing.max_bytes,
+                private=self.private,
+            )
+        )
+        position = KeysetQuery(self.keyset, connection).position if self.keyset else None
+        return route, position
+
+    def rows(self) -> QuerySet[Any, Any]:
+        return self.queryset.all()
+
+    def reverse(self) -> Walk:
+        if not self.queryset.ordered:
+            raise TypeError(
+                "reversed() of a stream() without an order. Give it one with order_by(), "
+                "or use keyset_iter(), which goes by the primary key."
+            )
+        return replace(self, queryset=self.queryset.reverse())
+
+    def chunked(self, sizing: Sizing) -> Walk:
+        try:
+            keyset = keyset_of(self.queryset)
+        except KeysetError:
+            return replace(self, sizing=sizing)
+        return replace(self, sizing=sizing, keyset=keyset, queryset=keyset.queryset)
+
+
+@dataclass(frozen=True)
+class KeysetWalk(Walk):
+    """Short queries, each behind the last row of the one before."""
+
+    bounded: bool = True
+
+    method = "keyset_iter"
+
+    def _open(self, connection: BaseDatabaseWrapper) -> tuple[Route, Positioner | None]:
+        query = KeysetQuery(self.needed_keyset(), connection)
+        source = KeysetSource(query, connection, self.after, self.until, look_up_end=self.bounded)
+        return Route(source, query.compiler), query.position
+
+    def rows(self) -> QuerySet[Any, Any]:
+        return self.between(self.after, self.until)
+
+    def reverse(self) -> Walk:
+        if self.after is None and self.until is None:
+            keyset = self.needed_keyset().reverse()
+        else:
+            keyset = keyset_of(self.rows().reverse())
+        return replace(self, queryset=keyset.queryset, keyset=keyset, after=None, until=None)
+
+    def chunked(self, sizing: Sizing) -> Walk:
+        return replace(self, sizing=sizing)
