@@ -1,0 +1,108 @@
+"""Fixtures of the whole suite."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+from django.conf import settings
+from django.core.management import call_command
+from django.db import connections
+from django.test.utils import setup_databases, teardown_databases
+from pytest_django import DjangoDbBlocker
+
+from tests import databases
+from tests.leftovers import Leftovers
+from tests.pgbouncer import Pgbouncer
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    for mark in (
+        "database(*vendors): the test is for postgresql, mysql or sqlite alone",
+        "django(major, minor): the test needs this Django or a newer one",
+        "pgbouncer: the test needs pgbouncer and a PostgreSQL server to put it in front of",
+    ):
+        config.addinivalue_line("markers", mark)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    databases.deselect(config, items)
+
+
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
+    databases.summarize(config, terminalreporter)
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(
+    django_db_modify_db_settings_parallel_suffix: None,
+) -> Iterator[None]:
+    if not settings.USES_EMBEDDED:
+        yield
+        return
+    with databases.embedded_postgresql():
+        yield
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(
+    django_test_environment: None,
+    django_db_modify_db_settings: None,
+    django_db_blocker: DjangoDbBlocker,
+    django_db_keepdb: bool,
+) -> Iterator[None]:
+    """Make the test databases, whichever of them the tests are marked to use."""
+    with django_db_blocker.unblock():
+        made = setup_databases(verbosity=0, interactive=False, keepdb=django_db_keepdb)
+        databases.limit_waiting()
+    yield
+    with django_db_blocker.unblock():
+        connections.close_all()
+        teardown_databases(made, verbosity=0, keepdb=django_db_keepdb)
+
+
+@pytest.fixture(scope="module")
+def committed_db(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """Let a module's tests share rows that are really committed; flush after the last."""
+    with django_db_blocker.unblock():
+        try:
+            yield
+        finally:
+            call_command("flush", verbosity=0, interactive=False)
+            connections.close_all()
+
+
+@pytest.fixture
+def nothing_left_open() -> Iterator[Leftovers]:
+    """Fail the test when it leaves a cursor or a connection open on the server.
+
+    Ask for it after the database fixture. In the middle of a test,
+    `nothing_left_open.check()` looks at once.
+    """
+    leftovers = Leftovers("default")
+    yield leftovers
+    leftovers.check()
+
+
+@pytest.fixture(scope="session")
+def pgbouncer(django_db_setup: None) -> Iterator[Pgbouncer]:
+    """Run a pgbouncer in transaction pooling in front of the test database."""
+    with Pgbouncer.running(connections["default"].settings_dict) as server:
+        yield server
+
+
+@pytest.fixture
+def through_pgbouncer(transactional_db: None, pgbouncer: Pgbouncer) -> Iterator[str]:
+    """Yield the alias of a connection to the test database that goes through pgbouncer."""
+    connections.settings["pgbouncer"] = {
+        **connections["default"].settings_dict,
+        **pgbouncer.address,
+    }
+    try:
+        yield "pgbouncer"
+    finally:
+        connections["pgbouncer"].close()
+        del connections["pgbouncer"], connections.settings["pgbouncer"]

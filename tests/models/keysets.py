@@ -1,0 +1,119 @@
+"""Models to order by: ties, NULLs and every type of column; and one deep table."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Any
+
+from django.db import models
+from django.db.models import F, UniqueConstraint
+from django.db.models.functions import Lower
+
+from chunkqs import ChunkedManager
+
+
+class State(Enum):
+    """Its values are in another order than its members."""
+
+    OPEN = "o"
+    HELD = "h"
+    SHUT = "s"
+
+
+class StateField(models.CharField):
+    """A custom field with converters: members in Python, their values in the database."""
+
+    def from_db_value(self, value: str | None, expression: Any, connection: Any) -> State | None:
+        return None if value is None else State(value)
+
+    def to_python(self, value: Any) -> State | None:
+        return value if value is None or isinstance(value, State) else State(value)
+
+    def get_prep_value(self, value: Any) -> str | None:
+        return value.value if isinstance(value, State) else value
+
+
+class Owner(models.Model):
+    name = models.CharField(max_length=20, null=True)
+    rank = models.IntegerField(null=True)
+
+    objects = ChunkedManager()
+
+    class Meta:
+        ordering = ["-rank", Lower("name")]
+
+
+class Ranked(models.Model):
+    owner = models.ForeignKey(Owner, models.CASCADE, null=True, related_name="ranked")
+    name = models.CharField(max_length=20)
+    number = models.IntegerField()
+    maybe = models.IntegerField(null=True)
+    amount = models.DecimalField(max_digits=20, decimal_places=6, null=True)
+    ratio = models.FloatField(null=True)
+    text = models.TextField(null=True)
+    moment = models.DateTimeField()
+    seen_at = models.DateTimeField(null=True)
+    day = models.DateField(null=True)
+    clock = models.TimeField(null=True)
+    span = models.DurationField(null=True)
+    flag = models.BooleanField(null=True)
+    code = models.UUIDField(null=True)
+    data = models.BinaryField(null=True, max_length=20)
+    state = StateField(max_length=1, null=True)
+    document = models.JSONField(default=dict)
+
+    objects = ChunkedManager()
+
+
+class Unique(models.Model):
+    """Sets of columns that make an order total, and some that only seem to."""
+
+    code = models.IntegerField(unique=True)
+    loose = models.IntegerField(unique=True, null=True)
+    a = models.IntegerField()
+    b = models.IntegerField()
+    c = models.IntegerField()
+    d = models.IntegerField(null=True)
+
+    objects = ChunkedManager()
+
+    class Meta:
+        unique_together = [("a", "b"), ("a", "d")]
+        constraints = [
+            UniqueConstraint(fields=["b", "c"], name="tests_unique_b_c"),
+            UniqueConstraint(fields=["c"], condition=models.Q(a=1), name="tests_unique_c"),
+        ]
+
+
+class Deep(models.Model):
+    """A table of many rows, with an index for each class of order."""
+
+    kind = models.CharField(max_length=5)
+    few = models.IntegerField(null=True)
+    number = models.IntegerField()
+    maybe = models.IntegerField(null=True)
+    name = models.CharField(max_length=20)
+    moment = models.DateTimeField()
+
+    objects = ChunkedManager()
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["number", "id"], name="deep_number"),
+            models.Index(fields=["kind", "number", "id"], name="deep_kind"),
+            models.Index(fields=["kind", "-number", "-id"], name="deep_mixed"),
+            models.Index(fields=["maybe", "id"], name="deep_maybe"),
+            models.Index(fields=["few", "-number", "-id"], name="deep_few"),
+            models.Index(fields=["kind", "-few", "number", "-id"], name="deep_four"),
+            models.Index(Lower("name"), F("id"), name="deep_name"),
+        ]
+
+
+class DeepPart(models.Model):
+    """A deep table under a composite primary key."""
+
+    pk = models.CompositePrimaryKey("tenant", "number")
+    tenant = models.IntegerField()
+    number = models.IntegerField()
+
+    objects = ChunkedManager()

@@ -1,0 +1,1 @@
+"""Models of PostgreSQL's own types: installed only where the suite runs on PostgreSQL."""

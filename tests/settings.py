@@ -1,0 +1,45 @@
+"""Settings of the test suite: one variable, DATABASE_URL, picks the database.
+
+Without it the suite runs on an embedded PostgreSQL, which `tests.databases`
+starts for the session when the first test asks for a database.
+"""
+
+from pathlib import Path
+from typing import Any
+
+from environ import Env
+
+EMBEDDED = "postgres://postgres@/chunkqs"
+env = Env()
+
+
+def database(url: str) -> dict[str, Any]:
+    config: dict[str, Any] = dict(Env.db_url_config(url))
+    config["TEST"] = {}
+    if config["ENGINE"].endswith("sqlite3"):
+        # A file, since a database in memory is a different one in each thread.
+        path = Path(config["NAME"])
+        config["TEST"]["NAME"] = str(path.with_name(f"test_{path.name}"))
+        config["OPTIONS"] = {"timeout": 20}
+    if config["ENGINE"].endswith("mysql"):
+        config["TEST"]["CHARSET"] = "utf8mb4"
+        # A statement that waits for a lock shall fail, not hang the suite.
+        config["OPTIONS"] = {"init_command": "SET lock_wait_timeout = 5"}
+    return config
+
+
+USES_EMBEDDED = "DATABASE_URL" not in env.ENVIRON
+DATABASES = {"default": database(env.str("DATABASE_URL", EMBEDDED))}
+DATABASES["replica"] = {**DATABASES["default"], "TEST": {"MIRROR": "default"}}
+
+INSTALLED_APPS = ["django.contrib.contenttypes", "tests"]
+if DATABASES["default"]["ENGINE"].endswith("postgresql"):
+    INSTALLED_APPS += ["django.contrib.postgres", "tests.postgresql"]
+# Tables of apps without migrations are made first, and point to those of contenttypes.
+MIGRATION_MODULES = {"contenttypes": None}
+
+DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
+SECRET_KEY = "only for tests"
+USE_TZ = True
+# MariaDB converts to a zone only after the zones' tables were loaded into it.
+TIME_ZONE = "UTC" if "mysql" in DATABASES["default"]["ENGINE"] else "Europe/Vienna"

@@ -1,0 +1,324 @@
+"""LazyRows and LazyChunks in the place of a queryset."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+
+import pytest
+from asgiref.sync import sync_to_async
+from django.db import connection, connections
+from django.template import Context, Engine
+from django.test.utils import CaptureQueriesContext
+
+from chunkqs import Chunk, KeysetError, LazyChunks, LazyRows, chunks, keyset_iter, stream
+from tests.leftovers import Leftovers
+from tests.models import Event
+from tests.rows import another, make
+
+ROWS = 30
+
+pytestmark = pytest.mark.django_db(transaction=True)
+both = pytest.mark.parametrize("walk", [stream, keyset_iter])
+
+
+@pytest.fixture(autouse=True)
+def rows(transactional_db: None) -> None:
+    make(Event, ROWS)
+
+
+def run(coroutine: Coroutine[Any, Any, Any]) -> Any:
+    """Run `coroutine`, and close the connection that Django's thread has opened for it."""
+
+    async def main() -> Any:
+        try:
+            return await coroutine
+        finally:
+            await sync_to_async(connections.close_all)()
+
+    return asyncio.run(main())
+
+
+def ordered() -> Any:
+    return Event.objects.order_by("-created_at", "pk")
+
+
+def queries() -> CaptureQueriesContext:
+    return CaptureQueriesContext(connection)
+
+
+@both
+def test_making_and_showing_lazy_rows_asks_nothing(walk: Any) -> None:
+    with queries() as asked:
+        rows = walk(ordered())
+        assert repr(rows) == f"<LazyRows: {walk.__name__}() of tests.Event>"
+        assert isinstance(rows, LazyRows)
+        iter(rows)
+    assert len(asked) == 0
+
+
+@both
+def test_every_iter_is_a_fresh_run(walk: Any) -> None:
+    rows = walk(ordered(), chunk_size=7)
+    first, second = iter(rows), iter(rows)
+    next(first)
+    expected = list(ordered())
+    assert list(second) == expected
+    assert list(first) == expected[1:]
+    assert list(iter(rows)) == expected
+
+
+@both
+def test_len_counts_once(walk: Any) -> None:
+    rows = walk(ordered())
+    with queries() as asked:
+        assert len(rows) == rows.count() == ROWS
+    assert len(asked) == 1
+    assert "COUNT" in asked[0]["sql"]
+
+
+@both
+def test_bool_asks_whether_there_is_any_row(walk: Any) -> None:
+    with queries() as asked:
+        assert walk(ordered())
+        assert not walk(ordered().filter(kind="none of this kind"))
+    assert len(asked) == 2
+    assert all("LIMIT 1" in query["sql"] for query in asked)
+
+
+@both
+def test_an_index_and_a_slice_are_queries_of_their_own(walk: Any) -> None:
+    rows, expected = walk(ordered()), list(ordered())
+    with queries() as asked:
+        assert rows[5] == expected[5]
+        assert list(rows[10:20]) == expected[10:20]
+    assert len(asked) == 2
+    with pytest.raises(ValueError, match="Negative indexing"):
+        rows[-1]
+    with pytest.raises(IndexError):
+        rows[ROWS]
+
+
+@both
+def test_reversed_walks_from_the_other_end(walk: Any) -> None:
+    rows = walk(ordered(), chunk_size=4)
+    assert list(reversed(rows)) == list(reversed(ordered()))
+
+
+def test_reversed_without_an_order_goes_by_key_or_says_so() -> None:
+    assert list(reversed(keyset_iter(Event.objects.all()))) == list(Event.objects.order_by("-pk"))
+    with pytest.raises(TypeError, match="order_by"):
+        reversed(stream(Event.objects.all()))
+
+
+@both
+def test_the_estimate_is_close_after_analyze(walk: Any) -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            f"ANALYZE {'TABLE ' if connection.vendor == 'mysql' else ''}{Event._meta.db_table}"
+        )
+    assert ROWS / 2 <= walk(Event.objects.all()).estimate() <= ROWS * 2
+    assert walk(Event.objects.none()).estimate() == 0
+
+
+@both
+def test_lazy_rows_serve_a_template(walk: Any) -> None:
+    template = Engine().from_string(
+        "{% for e in rows %}{{ forloop.revcounter }},{{ e.pk }};{% endfor %}"
+    )
+    expected = template.render(Context({"rows": ordered()}))
+    assert template.render(Context({"rows": walk(ordered())})) == expected
+
+
+@both
+def test_a_coroutine_walks_the_same_rows(walk: Any) -> None:
+    async def rows() -> list[Event]:
+        return [row async for row in walk(ordered(), chunk_size=7)]
+
+    assert run(rows()) == list(ordered())
+
+
+@both
+def test_a_coroutine_counts(walk: Any) -> None:
+    assert run(walk(ordered()).acount()) == ROWS
+
+
+@both
+def test_a_coroutine_that_leaves_early_leaves_nothing_open(
+    walk: Any, nothing_left_open: Leftovers
+) -> None:
+    async def first() -> Event:
+        async with walk(ordered(), chunk_size=7) as rows:
+            async for row in rows:
+                return row
+        raise AssertionError("there are rows")
+
+    assert run(first()) == ordered()[0]
+
+
+@both
+def test_breaking_out_of_an_async_for_leaves_nothing_open(
+    walk: Any, nothing_left_open: Leftovers
+) -> None:
+    async def walk_a_little() -> None:
+        async for _ in walk(ordered(), chunk_size=7):
+            break
+
+    run(walk_a_little())
+
+
+@both
+def test_a_cancelled_task_leaves_nothing_open(walk: Any, nothing_left_open: Leftovers) -> None:
+    begun = asyncio.Event()
+
+    async def walk_slowly() -> None:
+        async for _ in walk(ordered(), chunk_size=7):
+            begun.set()
+            await asyncio.sleep(60)
+
+    async def cancel() -> None:
+        task = asyncio.create_task(walk_slowly())
+        await begun.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    run(cancel())
+
+
+@both
+def test_progress_shows_a_bar_and_yields_the_rows(walk: Any, capsys: Any) -> None:
+    pytest.importorskip("tqdm")
+    assert list(walk(ordered()).progress()) == list(ordered())
+    assert "rows" in capsys.readouterr().err
+
+
+def test_the_position_is_that_of_the_last_row_handed_out() -> None:
+    expected = list(ordered())
+    rows = keyset_iter(ordered(), chunk_size=7)
+    assert rows.position is None
+    for number, row in enumerate(rows):
+        assert row == expected[number]
+        rest = keyset_iter(ordered(), chunk_size=3, after=rows.position)
+        assert list(iter(rest)) == expected[number + 1 :]
+        assert len(rest) == ROWS - number - 1
+    assert list(iter(keyset_iter(ordered(), after=rows.position))) == []
+
+
+def test_the_position_outlives_an_exception_in_the_loop() -> None:
+    rows = keyset_iter(ordered(), chunk_size=7)
+    with pytest.raises(ZeroDivisionError):
+        for number, _ in enumerate(rows):
+            if number == 9:
+                raise ZeroDivisionError
+    assert next(iter(keyset_iter(ordered(), after=rows.position))) == ordered()[10]
+
+
+def test_the_position_does_not_follow_changes_of_the_row() -> None:
+    rows = keyset_iter(ordered(), chunk_size=7)
+    for row in rows:
+        row.pk, row.created_at = None, None
+        break
+    assert next(iter(keyset_iter(ordered(), after=rows.position))) == ordered()[1]
+
+
+def test_until_ends_the_walk_with_that_row() -> None:
+    expected = list(ordered())
+    tokens = [chunk.position for chunk in chunks(ordered(), 10)]
+    between = keyset_iter(ordered(), after=tokens[0], until=tokens[1])
+    assert list(iter(between)) == expected[10:20]
+    assert list(reversed(between)) == expected[10:20][::-1]
+    assert len(between) == 10
+    assert between[3] == expected[13]
+
+
+def test_a_stream_has_no_position() -> None:
+    with pytest.raises(KeysetError, match="keyset_iter"):
+        _ = stream(ordered()).position
+
+
+@pytest.mark.parametrize("size", [1, 7, 30, 100])
+@pytest.mark.parametrize("of", [chunks, lambda qs, size: stream(qs).chunks(size)])
+def test_chunks_are_lists_that_are_querysets_too(of: Any, size: int) -> None:
+    expected = list(ordered())
+    found = of(ordered(), size)
+    assert isinstance(found, LazyChunks)
+    assert len(found) == -(-ROWS // size)
+    for number, chunk in enumerate(found):
+        assert isinstance(chunk, Chunk)
+        assert isinstance(chunk, list)
+        assert chunk.number == number
+        assert chunk == expected[number * size : (number + 1) * size]
+        assert list(chunk.queryset) == chunk
+        rest = keyset_iter(ordered(), after=chunk.position)
+        assert list(iter(rest)) == expected[(number + 1) * size :]
+    assert found.count() == ROWS
+
+
+def test_a_chunk_updates_and_deletes_its_own_rows() -> None:
+    for chunk in chunks(ordered(), 7):
+        if chunk.number % 2:
+            chunk.queryset.update(kind=f"chunk {chunk.number}")
+        else:
+            chunk.queryset.delete()
+    left = list(ordered())
+    assert [row.kind for row in left] == ["chunk 1"] * 7 + ["chunk 3"] * 7
+
+
+def test_chunks_without_a_size_grow() -> None:
+    found = list(iter(chunks(ordered())))
+    assert [row for chunk in found for row in chunk] == list(ordered())
+    assert len(found[0]) < len(found[1])
+    with pytest.raises(TypeError, match="size"):
+        len(chunks(ordered()))
+
+
+def test_chunks_of_a_query_without_a_keyset_come_from_one_cursor() -> None:
+    union = Event.objects.filter(pk=1).union(Event.objects.all())
+    found = list(iter(stream(union).chunks(7)))
+    assert sum(map(len, found)) == ROWS
+    with pytest.raises(KeysetError):
+        _ = found[0].position
+    with pytest.raises(KeysetError):
+        _ = found[0].queryset
+
+
+def test_chunks_sized_by_time_shrink_when_the_loop_is_slow(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = 0.0
+    monkeypatch.setattr("chunkqs.sizing.time.monotonic", lambda: now)
+    sizes = []
+    for chunk in chunks(ordered(), target_seconds=1.0):
+        sizes.append(len(chunk))
+        now += len(chunk) * 0.5
+    assert sum(sizes) == ROWS
+    assert sizes[-2] in (2, 3)
+
+
+def test_a_coroutine_walks_chunks() -> None:
+    async def found() -> list[Any]:
+        return [(chunk.number, list(chunk)) async for chunk in chunks(ordered(), 7)]
+
+    expected = list(ordered())
+    assert run(found()) == [
+        (number, expected[number * 7 : number * 7 + 7]) for number in range(5)
+    ]
+
+
+def test_a_bounded_walk_ends_though_rows_are_added_behind_it() -> None:
+    seen = 0
+    for event in keyset_iter(Event.objects.order_by("pk"), chunk_size=4):
+        another(event)
+        seen += 1
+    assert seen == ROWS
+
+
+def test_an_unbounded_walk_sees_rows_that_are_added_behind_it() -> None:
+    seen = 0
+    for event in keyset_iter(Event.objects.order_by("pk"), chunk_size=4, bounded=False):
+        if seen < 5:
+            another(event)
+        seen += 1
+    assert seen == ROWS + 5
