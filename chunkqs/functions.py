@@ -130,7 +130,8 @@ def chunks(
         checked_max_bytes(max_bytes),
         checked_seconds(target_seconds),
     )
-    return LazyChunks(_keyset_walk(queryset, "chunks", sizing, after, until, bounded))
+    walk = _keyset_walk(queryset, "chunks", sizing, after, until, bounded)
+    return LazyChunks(walk.chunked(sizing))
 
 
 def _keyset_walk(

@@ -63,7 +63,7 @@ def _select_extra(compiler: SQLCompiler, extra: Sequence[Expression]) -> None:
         own = [(column, compiler.compile(column), None) for column in extra]
         return [*django_extra_select(order_by, select), *own]
 
-    compiler.get_extra_select = get_extra_select
+    compiler.get_extra_select = get_extra_select  # type: ignore[method-assign]
 
 
 # Django 5.2, 6.0, 6.1: ColPairs is the primary key of a CompositePrimaryKey, one selected
@@ -83,7 +83,7 @@ def selected_width(compiler: SQLCompiler) -> int:
 
 # Django 5.2, 6.0, 6.1: each iterable class asks query.get_compiler() for its compiler and
 # that for its rows, through execute_sql() or results_iter(), which calls execute_sql().
-def iterate_block(queryset: QuerySet[Any], compiler: SQLCompiler, block: Block) -> list[Any]:
+def iterate_block(queryset: Any, compiler: Any, block: Block) -> list[Any]:
     """Turn raw rows into rows by the queryset's own iterable class, as Django would."""
     if compiler.has_extra_select:
         # col_count takes a composite expression for one column.
@@ -108,7 +108,7 @@ def transaction_mark(connection: BaseDatabaseWrapper) -> object:
 # Django 5.2, 6.0, 6.1: what prefetch_related() was given, for prefetch_related_objects().
 def prefetch_lookups(queryset: QuerySet[Any, Any]) -> tuple[Any, ...]:
     """Return the lookups that `queryset` prefetches."""
-    return tuple(queryset._prefetch_related_lookups)
+    return tuple(queryset._prefetch_related_lookups)  # type: ignore[attr-defined]
 
 
 # Django 5.2, 6.0, 6.1: _cursor() makes every cursor from wrapper.connection, the driver's
@@ -169,3 +169,10 @@ def close_apart(private: Any) -> None:
         private._close()
     finally:
         private.connection = None
+
+
+# Django 6.1: FETCH_PEERS keeps a list of peers on each instance; 5.2 and 6.0 have no modes.
+def tracks_peers(queryset: QuerySet[Any, Any]) -> bool:
+    """Tell whether the rows of `queryset` will fetch for each other."""
+    mode = getattr(queryset, "_fetch_mode", None)
+    return mode is not None and bool(mode.track_peers)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from dataclasses import replace
 from math import ceil
 from typing import Any, Generic, Self, TypeVar, overload
@@ -170,7 +170,7 @@ class LazyRows(Lazy[Row]):
         )
         return LazyChunks(self._walk.chunked(sizing))
 
-    def progress(self, **options: Any) -> Iterator[Row]:
+    def progress(self, **options: Any) -> Iterable[Row]:
         """Walk the rows under a progress bar, whose total is the estimate.
 
         `options` go to tqdm, which the extra `chunkqs[progress]` installs.
@@ -183,7 +183,7 @@ class LazyRows(Lazy[Row]):
                 'pip install "chunkqs[progress]".'
             ) from error
         options = {"total": self.estimate(), "unit": " rows", **options}
-        bar: Iterator[Row] = tqdm(iter(self), **options)
+        bar: Iterable[Row] = tqdm(iter(self), **options)
         return bar
 
 

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from django.db import models
 
 from . import functions
 
-AnyModel = TypeVar("AnyModel", bound=models.Model, covariant=True)
-Row = TypeVar("Row", covariant=True)
+if TYPE_CHECKING:
+    from typing_extensions import TypeVar
+
+    AnyModel = TypeVar("AnyModel", bound=models.Model, covariant=True)
+    Row = TypeVar("Row", covariant=True, default=AnyModel)
+else:  # a TypeVar has a default from Python 3.13 on
+    AnyModel = TypeVar("AnyModel", bound=models.Model, covariant=True)
+    Row = TypeVar("Row", covariant=True)
 
 
 class ChunkedQuerySetMixin:
@@ -42,6 +48,22 @@ class ChunkedManager(ChunkedManagerMixin, models.Manager[AnyModel]):
 
     _queryset_class = ChunkedQuerySet
 
+    if TYPE_CHECKING:
+        # Type checkers take a manager's querysets for plain ones; these are where a chain begins.
+        def get_queryset(self) -> ChunkedQuerySet[AnyModel]: ...
+        def all(self) -> ChunkedQuerySet[AnyModel]: ...
+        def none(self) -> ChunkedQuerySet[AnyModel]: ...
+        def using(self, alias: str | None) -> ChunkedQuerySet[AnyModel]: ...
+        def filter(self, *args: Any, **kwargs: Any) -> ChunkedQuerySet[AnyModel]: ...
+        def exclude(self, *args: Any, **kwargs: Any) -> ChunkedQuerySet[AnyModel]: ...
+        def order_by(self, *field_names: Any) -> ChunkedQuerySet[AnyModel]: ...
+        def reverse(self) -> ChunkedQuerySet[AnyModel]: ...
+        def distinct(self, *field_names: str) -> ChunkedQuerySet[AnyModel]: ...
+        def defer(self, *fields: Any) -> ChunkedQuerySet[AnyModel]: ...
+        def only(self, *fields: str) -> ChunkedQuerySet[AnyModel]: ...
+        def select_related(self, *fields: Any) -> ChunkedQuerySet[AnyModel]: ...
+        def prefetch_related(self, *lookups: Any) -> ChunkedQuerySet[AnyModel]: ...
+
 
 def _chunked(queryset: models.QuerySet[Any, Any]) -> models.QuerySet[Any, Any]:
     """Return `queryset` as it is, or as one of its class with the mixin in front.
@@ -51,13 +73,14 @@ def _chunked(queryset: models.QuerySet[Any, Any]) -> models.QuerySet[Any, Any]:
     """
     if isinstance(queryset, ChunkedQuerySetMixin):
         return queryset
-    chunked = object.__new__(_chunked_class(type(queryset)))
+    queryset_class: Any = type(queryset)
+    chunked: models.QuerySet[Any, Any] = object.__new__(_chunked_class(queryset_class))  # type: ignore[arg-type]
     chunked.__dict__.update(queryset.all().__dict__)
     return chunked
 
 
 @cache
-def _chunked_class(queryset_class: type[Any]) -> type[Any]:
+def _chunked_class(queryset_class: Any) -> type[Any]:
     if queryset_class is models.QuerySet:
         return ChunkedQuerySet
     return type(
@@ -73,4 +96,4 @@ def _reduce(queryset: Any) -> tuple[Any, ...]:
 
 
 def _unpickled(queryset_class: type[Any]) -> Any:
-    return object.__new__(_chunked_class(queryset_class))
+    return object.__new__(_chunked_class(queryset_class))  # type: ignore[arg-type]

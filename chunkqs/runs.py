@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any, Generic, Self, TypeVar
 
@@ -20,7 +21,7 @@ class Run:
         self._pieces = walk.pieces()
         self._piece: Piece | None = None
         self._rows: Any = iter(())
-        self._closed = False
+        self._closed: bool = False
         self.before = walk.after
         """The position of the last row of the chunk before the one at hand."""
         self.number = -1
@@ -33,14 +34,18 @@ class Run:
             return None
         self._piece = next(self._pieces, None)
         self.number += 1
-        if self._closed:  # by another thread, which could not stop this one
-            self.close()
+        self._close_if_asked()
         return self._piece
+
+    def _close_if_asked(self) -> None:
+        """Another thread that closed this run could not stop it while it was fetching."""
+        if self._closed:
+            self.close()
 
     def hand_out(self, piece: Piece) -> Iterator[Any]:
         """Return an iterator over the rows of `piece` that `position` can look at."""
-        self._rows = iter(piece.rows)
-        return self._rows
+        rows = self._rows = iter(piece.rows)
+        return rows
 
     @property
     def position(self) -> Position | None:
@@ -62,7 +67,7 @@ class Run:
         """End the walk, and with it its cursor and private connection."""
         self._closed = True
         self._leave()
-        if not self._pieces.gi_running:
+        if inspect.getgeneratorstate(self._pieces) != inspect.GEN_RUNNING:
             self._pieces.close()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator
 from contextlib import closing
@@ -14,7 +15,7 @@ from django.db.models import QuerySet, prefetch_related_objects
 
 from .errors import KeysetError
 from .hydrate import hydrator
-from .internals import Block, prefetch_lookups
+from .internals import Block, prefetch_lookups, tracks_peers
 from .keyset import Keyset, Position, keyset_of
 from .keyset_query import KeysetQuery
 from .keyset_source import KeysetSource
@@ -27,8 +28,12 @@ from .sizing import Sizing
 Positioner = Callable[[Any], Position]
 
 
+#: Python's garbage collector and the caches take to few new objects at a time.
+ROWS_AT_ONCE = 100
+
+
 class Piece(NamedTuple):
-    """A chunk as it travels: its rows, the raw rows they were made of, and where those stand."""
+    """Rows on their way to the caller, the raw rows they were made of, and where those stand."""
 
     rows: list[Any]
     block: Block
@@ -44,6 +49,7 @@ class Walk(ABC):
     keyset: Keyset | None = None
     after: Position | None = None
     until: Position | None = None
+    whole_chunks: bool = False
 
     method: ClassVar[str]
 
@@ -56,15 +62,28 @@ class Walk(ABC):
             hydrate = hydrator(queryset, route.compiler)
             lookups = prefetch_lookups(queryset)
             sizes = self.sizing.start()
+            at_once = self._rows_at_once(bool(lookups))
             while block := source.fetch(sizes.rows):
-                piece = Piece(hydrate(block), block, position)
-                if lookups:
-                    prefetch_related_objects(piece.rows, *lookups)
                 sizes.saw(block)
-                # Only the caller holds a chunk while the next one is on its way.
-                del block
-                yield piece
-                del piece
+                for start in range(0, len(block), at_once):
+                    part = block[start : start + at_once]
+                    rows = hydrate(part)
+                    if lookups:
+                        prefetch_related_objects(rows, *lookups)
+                    piece = Piece(rows, part, position)
+                    # Only the caller holds the rows while the next ones are on their way.
+                    del rows, part
+                    yield piece
+                    del piece
+
+    def _rows_at_once(self, prefetches: bool) -> int:
+        """How many rows to build at a time: a few, which stay in the processor's caches.
+
+        All of a chunk where it is handed over as such, or is prefetched for, or its rows
+        are each other's peers.
+        """
+        together = self.whole_chunks or prefetches or tracks_peers(self.queryset)
+        return sys.maxsize if together else ROWS_AT_ONCE
 
     @abstractmethod
     def _open(self, connection: BaseDatabaseWrapper) -> tuple[Route, Positioner | None]:
@@ -139,8 +158,10 @@ class StreamWalk(Walk):
         try:
             keyset = keyset_of(self.queryset)
         except KeysetError:
-            return replace(self, sizing=sizing)
-        return replace(self, sizing=sizing, keyset=keyset, queryset=keyset.queryset)
+            return replace(self, sizing=sizing, whole_chunks=True)
+        return replace(
+            self, sizing=sizing, whole_chunks=True, keyset=keyset, queryset=keyset.queryset
+        )
 
 
 @dataclass(frozen=True)
@@ -167,4 +188,4 @@ class KeysetWalk(Walk):
         return replace(self, queryset=keyset.queryset, keyset=keyset, after=None, until=None)
 
     def chunked(self, sizing: Sizing) -> Walk:
-        return replace(self, sizing=sizing)
+        return replace(self, sizing=sizing, whole_chunks=True)

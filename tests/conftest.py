@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 
 import pytest
 from django.conf import settings
@@ -64,15 +65,22 @@ def django_db_setup(
         teardown_databases(made, verbosity=0, keepdb=django_db_keepdb)
 
 
-@pytest.fixture(scope="module")
-def committed_db(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
-    """Let a module's tests share rows that are really committed; flush after the last."""
-    with django_db_blocker.unblock():
+@contextmanager
+def committing(blocker: DjangoDbBlocker) -> Iterator[None]:
+    """Let rows be committed while the block runs, then flush."""
+    with blocker.unblock():
         try:
             yield
         finally:
             call_command("flush", verbosity=0, interactive=False)
             connections.close_all()
+
+
+@pytest.fixture(scope="module")
+def committed_db(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """Let a module's tests share rows that are really committed; flush after the last."""
+    with committing(django_db_blocker):
+        yield
 
 
 @pytest.fixture
@@ -95,14 +103,16 @@ def pgbouncer(django_db_setup: None) -> Iterator[Pgbouncer]:
 
 
 @pytest.fixture
-def through_pgbouncer(transactional_db: None, pgbouncer: Pgbouncer) -> Iterator[str]:
-    """Yield the alias of a connection to the test database that goes through pgbouncer."""
-    connections.settings["pgbouncer"] = {
-        **connections["default"].settings_dict,
-        **pgbouncer.address,
-    }
-    try:
-        yield "pgbouncer"
-    finally:
-        connections["pgbouncer"].close()
-        del connections["pgbouncer"], connections.settings["pgbouncer"]
+def through_pgbouncer(pgbouncer: Pgbouncer, django_db_blocker: DjangoDbBlocker) -> Iterator[str]:
+    """Yield the alias of a connection to the test database that goes through pgbouncer.
+
+    The test runs in autocommit, without a transaction around it: do not ask for `db` too.
+    """
+    settings_dict = {**connections["default"].settings_dict, **pgbouncer.address}
+    with committing(django_db_blocker):
+        connections.settings["pgbouncer"] = settings_dict
+        try:
+            yield "pgbouncer"
+        finally:
+            connections["pgbouncer"].close()
+            del connections["pgbouncer"], connections.settings["pgbouncer"]

@@ -102,7 +102,7 @@ def deselect(config: pytest.Config, items: list[pytest.Item]) -> None:
 
 def summarize(config: pytest.Config, terminal: pytest.TerminalReporter) -> None:
     """Say what the session ran on, and what it left out."""
-    connection = connections["default"]
-    terminal.write_sep("-", f"database: {connection.display_name}, Django {django.__version__}")
+    database = "embedded PostgreSQL" if settings.USES_EMBEDDED else VENDORS[vendor()]
+    terminal.write_sep("-", f"database: {database}, Django {django.__version__}")
     for reason, count in sorted(config.stash.get(NOT_RUN, Counter()).items()):
         terminal.write_line(f"not run here: {count} tests {reason}")

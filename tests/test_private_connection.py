@@ -182,7 +182,7 @@ def test_execute_wrappers_see_the_query_once(clean: BaseDatabaseWrapper) -> None
 
 
 STATEMENTS = {
-    "postgresql": ["EXPLAIN", "WITH parameters", "EXPLAIN", "WITH parameters"],
+    "postgresql": ["EXPLAIN", "WITH parameters", "SELECT", "EXPLAIN", "WITH parameters"],
     "mysql": [
         *["EXPLAIN", "SELECT CURRENT_USER", "SHOW SESSION", "SELECT TABLE_SCHEMA", "SHOW CREATE"],
         *["SELECT CURRENT_USER", "SHOW SESSION", "EXPLAIN", "SET SESSION net_write_timeout"],

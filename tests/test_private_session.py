@@ -82,7 +82,7 @@ def test_settings_are_carried_over(clean: BaseDatabaseWrapper, change: str) -> N
     state = (
         "SELECT concat_ws(' ', current_user, session_user, current_schemas(true),"
         " array(SELECT (name, setting) FROM pg_settings"
-        " WHERE name !~ '^(transaction_|application_name|is_superuser)' ORDER BY name))"
+        " WHERE name !~ '^(transaction_|application_name|is_superuser|jit$)' ORDER BY name))"
     )
     here = run(state)[0][0]
     private = open_for(SQL)
