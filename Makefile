@@ -1,0 +1,58 @@
+# The two commands of the README are `make demo` and `make test`; they need Python 3.11 or newer.
+# All of them work in the virtual environment .venv, which is made on the way.
+
+# The first Python that is new enough and able to make a virtual environment.
+find_python = for python in python3 python3.14 python3.13 python3.12 python3.11 python \
+	"$${PYENV_ROOT:-$$HOME/.pyenv}"/versions/3.1[1-9].*/bin/python3; do \
+	"$$python" -c 'import ensurepip, sys, venv; sys.exit(sys.version_info < (3, 11))' \
+	2>/dev/null && echo "$$python" && break; done
+PYTHON ?= $(shell $(find_python))
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+
+.PHONY: demo test test-postgresql test-sqlite test-all lint format types clean
+
+# Load a million events into an embedded PostgreSQL (ROWS=10000000: ten) and walk them in six ways.
+demo: $(VENV)/.demo
+	@$(BIN)/python example_site/manage.py demo
+
+# The test suite on an embedded PostgreSQL, then on SQLite.
+test: test-postgresql test-sqlite
+
+test-postgresql: $(VENV)/.dev
+	env -u DATABASE_URL $(BIN)/python -m pytest $(PYTEST_ARGS)
+
+test-sqlite: $(VENV)/.dev
+	DATABASE_URL=sqlite:///chunkqs.sqlite3 $(BIN)/python -m pytest $(PYTEST_ARGS)
+
+# The matrix of noxfile.py, on the servers that TEST_DATABASE_URLS names (URLs, space-separated).
+test-all: $(VENV)/.dev
+	$(BIN)/python -m nox --session tests
+
+lint: $(VENV)/.dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+format: $(VENV)/.dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+types: $(VENV)/.dev
+	$(BIN)/mypy
+
+clean:
+	rm -rf $(VENV) .nox build dist *.egg-info .coverage htmlcov
+	rm -rf .hypothesis .mypy_cache .pytest_cache .ruff_cache
+
+$(BIN)/python:
+	@test -n "$(PYTHON)" || { \
+		echo "No Python 3.11 or newer with the module venv was found."; \
+		echo "Name one: make PYTHON=/path/to/python3"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.%: setup.py pyproject.toml | $(BIN)/python
+	@echo "Installing chunkqs[$*] into $(VENV)"
+	@$(PIP) install --editable '.[$*]'
+	@touch $@

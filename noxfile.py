@@ -1,0 +1,72 @@
+"""The test matrix: Python and Django versions, drivers and databases (`make test-all`).
+
+TEST_DATABASE_URLS names the servers to test on: URLs, separated by spaces. Without
+a PostgreSQL among them an embedded one serves. In front of a server that is named,
+the tests start a pgbouncer of their own.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from pathlib import Path
+
+import nox
+
+
+def interpreter(version: str) -> str:
+    """Find a Python that runs: by its name, else among pyenv's, whose shims may be switched off."""
+    name = f"python{version}"
+    pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
+    for path in [name, *map(str, sorted(pyenv.glob(f"versions/{version}.*/bin/{name}")))]:
+        try:
+            subprocess.run([path, "--version"], check=True, capture_output=True)
+        except (OSError, subprocess.CalledProcessError):
+            continue
+        return path
+    return name
+
+
+#: Each Django with a Python that it supports. Every version is listed here and in setup.py.
+VERSIONS = {"5.2": "3.11", "6.0": "3.12", "6.1": "3.13"}
+MATRIX = [
+    nox.param(interpreter(python), django, id=f"Django {django}, Python {python}")
+    for django, python in VERSIONS.items()
+]
+#: Each driver's extra, with the beginnings of the URLs that it can open.
+DRIVERS = {
+    "psycopg2": ("postgres", "postgresql"),
+    "psycopg": ("postgres", "postgresql"),
+    "mysql": ("mysql",),
+    "sqlite": ("sqlite",),
+}
+SQLITE = "sqlite:///chunkqs.sqlite3"
+
+nox.needs_version = ">=2024.10.9"
+nox.options.download_python = "never"
+nox.options.error_on_missing_interpreters = False
+nox.options.reuse_existing_virtualenvs = True
+
+
+@nox.session(venv_backend="venv")
+@nox.parametrize("driver", [nox.param(driver, id=driver) for driver in DRIVERS])
+@nox.parametrize(("python", "django"), MATRIX)
+def tests(session: nox.Session, django: str, driver: str) -> None:
+    """Run the suite on every database that the driver can reach."""
+    urls = database_urls(driver)
+    if not urls:
+        session.skip("TEST_DATABASE_URLS names no MariaDB or MySQL")
+    extras = "tests" if driver == "sqlite" else f"tests,{driver}"
+    session.install("--quiet", "--editable", f".[{extras}]", f"Django~={django}.0")
+    for url in urls:
+        session.run("python", "-m", "pytest", *session.posargs, env={"DATABASE_URL": url})
+
+
+def database_urls(driver: str) -> list[str | None]:
+    """Return the URLs for a driver; None stands for the embedded PostgreSQL."""
+    schemes = DRIVERS[driver]
+    named = os.environ.get("TEST_DATABASE_URLS", "").split()
+    urls: list[str | None] = [url for url in named if url.split(":")[0] in schemes]
+    if driver.startswith("psycopg"):
+        return urls or [None]
+    return urls or ([SQLITE] if driver == "sqlite" else [])
