@@ -25,6 +25,7 @@ TESTS = [
     "django-tenants>=3.8",
     "hypothesis>=6.112",
     "pillow>=10.4",
+    "psycopg-pool>=3.2",
     "pytest>=8.3",
     "pytest-django>=4.9",
 ]

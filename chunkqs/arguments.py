@@ -44,6 +44,15 @@ def _positive_int(value: Any, name: str, unit: str) -> int:
     return value
 
 
+def checked_retries(retries: Any) -> int:
+    """Return how often in a row a chunk is asked for again."""
+    if isinstance(retries, bool) or not isinstance(retries, int):
+        raise TypeError(f"retries must be a number of repetitions, an int, not {retries!r}.")
+    if retries < 0:
+        raise ValueError(f"retries must be 0 or more repetitions, not {retries!r}.")
+    return retries
+
+
 def checked_seconds(seconds: Any) -> float | None:
     """Return the time that a turn of the caller's loop is to take, or None for no aim."""
     if seconds is None:

@@ -59,6 +59,10 @@ class PrivateConnection:
         self._cursors.append(cursor)
         return cursor
 
+    def cancel(self) -> None:
+        """Ask the server to break off the fetch that another thread is waiting for."""
+        self._tolerate(self.driver_connection.cancel)
+
     def close(self) -> None:
         """End the cursor, the transaction and the connection, from whichever thread.
 

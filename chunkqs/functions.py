@@ -17,6 +17,7 @@ from .arguments import (
     checked_chunk_size,
     checked_max_bytes,
     checked_queryset,
+    checked_retries,
     checked_seconds,
 )
 from .keyset import Keyset, Position, keyset_of
@@ -31,6 +32,7 @@ Yielded = TypeVar("Yielded", covariant=True)
 
 
 PRIVATE = {True: "insist", False: "never", None: "where it is safe"}
+READ_AHEAD = {True: "always", False: "never", None: "where the server is on another machine"}
 BOUNDED = {True: "end at what is now the last row", False: "go on to the end of the table"}
 
 
@@ -46,6 +48,7 @@ def stream(
     *,
     chunk_size: int | None = None,
     max_bytes: int = MAX_BYTES,
+    read_ahead: bool | None = None,
     private: bool | None = None,
 ) -> LazyRows[Row]:
     """Walk the rows of one query through a server-side cursor: one consistent snapshot.
@@ -58,6 +61,9 @@ def stream(
 
     Holds one chunk: `chunk_size` rows, or as many as fit `max_bytes` bytes (2,000 rows at
     most, the first few at once).
+    `read_ahead` fetches the next chunk in a thread while the caller works on this one, on a
+    private connection on PostgreSQL; both chunks together keep to `max_bytes`. By default it
+    does so where the server is on another machine.
     `private=True` insists on a private connection, `private=False` forbids one.
 
     Raises TypeError or ValueError at the call for wrong arguments; at the first row
@@ -67,6 +73,7 @@ def stream(
     """
     checked = checked_queryset(queryset, "stream")
     checked_choice(private, "private", PRIVATE)
+    checked_choice(read_ahead, "read_ahead", READ_AHEAD)
     connection = connections[checked.db]
     if private and connection.vendor not in PRIVATE_VENDORS:
         raise NotSupportedError(
@@ -74,7 +81,7 @@ def stream(
             "private connections on PostgreSQL, MySQL and MariaDB alone. Leave private= out."
         )
     sizing = Sizing(checked_chunk_size(chunk_size, "chunk_size"), checked_max_bytes(max_bytes))
-    return LazyRows(StreamWalk(checked, sizing, private=private))
+    return LazyRows(StreamWalk(checked, sizing, private=private, read_ahead=read_ahead))
 
 
 def keyset_iter(
@@ -85,6 +92,7 @@ def keyset_iter(
     after: str | None = None,
     until: str | None = None,
     bounded: bool = True,
+    retries: int = 3,
 ) -> LazyRows[Row]:
     """Walk the rows by keyset: each chunk is one short query behind the last row before.
 
@@ -95,15 +103,22 @@ def keyset_iter(
     `bounded` looks up the last row at the start, one more query, and ends there, so that
     rows inserted behind it don't prolong the walk.
 
+    Outside a transaction a lost connection, a deadlock, a serialisation failure, a recovery
+    conflict or a timeout costs no row: the chunk is asked for again, up to `retries` times
+    in a row, after growing pauses. Of a walk of several chunks the session is read at the
+    start, which takes one query on PostgreSQL, 4 or more on MySQL; a connection is replaced
+    only by one whose session is the same. docs/keyset.md has the details.
+
     Holds one chunk: `chunk_size` rows, or as many as fit `max_bytes` bytes (2,000 rows at
     most, the first few at once).
 
     Raises at the call: KeysetError for a query without an order to walk by, InvalidPosition
     for a token that is not of this model and order, TypeError or ValueError for other wrong
-    arguments. In the walk: KeysetError should a chunk not lie behind the one before.
+    arguments. In the walk: KeysetError should a chunk not lie behind the one before, and the
+    database's own error when the retries are used up or the session cannot be had again.
     """
     sizing = Sizing(checked_chunk_size(chunk_size, "chunk_size"), checked_max_bytes(max_bytes))
-    return LazyRows(_keyset_walk(queryset, "keyset_iter", sizing, after, until, bounded))
+    return LazyRows(_keyset_walk(queryset, "keyset_iter", sizing, after, until, bounded, retries))
 
 
 def chunks(
@@ -115,6 +130,7 @@ def chunks(
     after: str | None = None,
     until: str | None = None,
     bounded: bool = True,
+    retries: int = 3,
 ) -> LazyChunks[Row]:
     """Walk by keyset, as `keyset_iter()` does, and yield the rows in lists, `Chunk`s.
 
@@ -130,12 +146,18 @@ def chunks(
         checked_max_bytes(max_bytes),
         checked_seconds(target_seconds),
     )
-    walk = _keyset_walk(queryset, "chunks", sizing, after, until, bounded)
+    walk = _keyset_walk(queryset, "chunks", sizing, after, until, bounded, retries)
     return LazyChunks(walk.chunked(sizing))
 
 
 def _keyset_walk(
-    queryset: Any, function: str, sizing: Sizing, after: Any, until: Any, bounded: Any
+    queryset: Any,
+    function: str,
+    sizing: Sizing,
+    after: Any,
+    until: Any,
+    bounded: Any,
+    retries: Any,
 ) -> KeysetWalk:
     checked_choice(bounded, "bounded", BOUNDED)
     keyset = keyset_of(checked_queryset(queryset, function))
@@ -146,6 +168,7 @@ def _keyset_walk(
         _position(keyset, after),
         _position(keyset, until),
         bounded=bounded,
+        retries=checked_retries(retries),
     )
 
 

@@ -8,7 +8,7 @@ nowhere else.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import Any, NamedTuple
 
 from django.core.exceptions import EmptyResultSet
@@ -169,6 +169,32 @@ def close_apart(private: Any) -> None:
         private._close()
     finally:
         private.connection = None
+
+
+# Django 5.2, 6.0, 6.1: ensure_connection() connects where `connection` is None, by connect(),
+# which sets the wrapper's state anew; _close() closes or gives back to its pool what stands
+# there. A pool may have no room for another while it has not got the lost one back, and
+# others that were lost with it: check() replaces those.
+@contextmanager
+def reconnected(connection: Any) -> Iterator[None]:
+    """Put a new driver connection in the place of a lost one, or leave that if the block fails."""
+    lost, pool = connection.connection, getattr(connection, "pool", None)
+    if pool is not None:
+        connection.close()
+        pool.check()
+        lost = None
+    connection.connection = None
+    try:
+        connection.ensure_connection()
+        yield
+    except BaseException:
+        if connection.connection is not None:
+            connection._close()
+        connection.connection = lost
+        raise
+    if lost is not None:
+        with suppress(connection.Database.Error):  # it has gone already
+            lost.close()
 
 
 # Django 6.1: FETCH_PEERS keeps a list of peers on each instance; 5.2 and 6.0 have no modes.

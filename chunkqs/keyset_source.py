@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, Protocol
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from .internals import Block, Statement
+from .retries import Retries
 
 
 class Statements(Protocol):
@@ -28,6 +30,8 @@ class Statements(Protocol):
 class KeysetSource:
     """The rows of a keyset walk: each fetch is one short query behind the last row."""
 
+    blocks_held = 1
+
     def __init__(
         self,
         query: Statements,
@@ -35,34 +39,44 @@ class KeysetSource:
         after: Any = None,
         until: Any = None,
         look_up_end: bool = False,
+        retries: Retries | None = None,
     ) -> None:
         self._query = query
         self._connection = connection
         self._after = after
         self._until = until
         self._look_up_end = look_up_end and until is None
+        self._retries = retries or Retries(connection, "", 0)
         self._ended = False
 
     def fetch(self, size: int) -> Block:
-        """Ask for the next `size` rows. A short block is the last."""
+        """Ask for the next `size` rows, or fewer after a timeout."""
         if self._look_up_end:
-            self._bound()
-        statement = None if self._ended else self._query.statement(self._after, self._until, size)
-        if statement is None:
-            return []
-        block = self._read(statement)
-        self._ended = len(block) < size
+            self._retries.run(self._bound)
+        block = [] if self._ended else self._retries.run(partial(self._next, size))
         if block:
             if self._after is not None:
                 self._query.check_progress(self._after, block)
             self._after = self._query.position(block[-1])
         return block
 
+    def _next(self, size: int) -> Block:
+        """Run the query of the next chunk. A block shorter than asked for is the last."""
+        rows = self._retries.fitting(size)
+        statement = self._query.statement(self._after, self._until, rows)
+        if statement is None:
+            return []
+        block = self._read(statement)
+        self._ended = len(block) < rows
+        if not self._ended:
+            self._retries.remember_session(statement)
+        return block
+
     def _bound(self) -> None:
         """End the walk at what is the last row now, so that later ones cannot prolong it."""
-        self._look_up_end = False
         statement = self._query.last()
         last = self._read(statement) if statement else []
+        self._look_up_end = False
         if last:
             self._until = self._query.position(last[0])
         else:

@@ -25,6 +25,7 @@ class Request:
     chunk_size: int | None
     max_bytes: int
     private: bool | None
+    read_ahead: bool | None
 
     @property
     def capacity(self) -> int:

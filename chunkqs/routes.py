@@ -6,8 +6,9 @@ Each function is a way to run; `open_route` tries them in their order.
 from __future__ import annotations
 
 import logging
+from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from django.db import NotSupportedError
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -20,7 +21,9 @@ from .internals import Statement
 from .keyset import keyset_of
 from .keyset_query import KeysetQuery
 from .keyset_source import KeysetSource
+from .read_ahead import ReadAheadSource, is_worth_it
 from .requests import Request
+from .retries import Retries
 from .small import small_result
 from .sources import (
     CursorSource,
@@ -35,12 +38,20 @@ logger = logging.getLogger("chunkqs")
 #: Databases on which a cursor wants a connection of its own.
 PRIVATE_VENDORS = {"postgresql", "mysql"}
 
+Result = TypeVar("Result")
+
 
 class Route(NamedTuple):
     """A source of blocks, and the compiler that knows what is in them."""
 
     source: Source
     compiler: SQLCompiler
+    retries: Retries | None = None
+    """Repeats what a fault breaks off, where the walk goes on after one."""
+
+    def attempt(self, work: Callable[[], Result]) -> Result:
+        """Return what `work` returns, after a fault of what it returns the next time."""
+        return self.retries.run(work) if self.retries else work()
 
 
 def open_route(request: Request) -> Route:
@@ -115,7 +126,12 @@ def _on_private_connection(request: Request) -> Route | None:
     except BaseException:
         private.close()
         raise
-    return Route(CursorSource(cursor, private.close), compiler)
+    source = CursorSource(cursor, private.close)
+    # MySQL's server sends on without being asked: there the socket is what reads ahead.
+    ahead = is_worth_it(connection) if request.read_ahead is None else request.read_ahead
+    if ahead and connection.vendor == "postgresql":
+        return Route(ReadAheadSource(source, private.cancel), compiler)
+    return Route(source, compiler)
 
 
 def _on_callers_connection(request: Request) -> Route:

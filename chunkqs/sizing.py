@@ -89,13 +89,13 @@ class Sizing:
     max_bytes: int = MAX_BYTES
     target_seconds: float | None = None
 
-    def start(self) -> Sizes:
-        """Return the sizes of a new run."""
+    def start(self, blocks_held: int) -> Sizes:
+        """Return the sizes of a new run, whose source holds so many blocks at a time."""
         if self.chunk_size is not None:
             return FixedSize(self.chunk_size)
         if self.target_seconds is not None:
-            return TimedSize(self.max_bytes, self.target_seconds)
-        return GrowingSize(self.max_bytes)
+            return TimedSize(self.max_bytes // blocks_held, self.target_seconds)
+        return GrowingSize(self.max_bytes // blocks_held)
 
 
 def row_bytes(block: Block) -> float:

@@ -21,6 +21,10 @@ logger = logging.getLogger("chunkqs")
 class Source(Protocol):
     """Gives blocks of raw rows until there are none left."""
 
+    @property
+    def blocks_held(self) -> int:
+        """How many blocks it may hold at a time, the one that was asked for among them."""
+
     def fetch(self, size: int) -> Block:
         """Return the next rows, `size` of them where there are as many; [] at the end."""
 
@@ -30,6 +34,8 @@ class Source(Protocol):
 
 class PlainSource:
     """A block that has been read already, handed out whole."""
+
+    blocks_held = 1
 
     def __init__(self, block: Block) -> None:
         self._block = block
@@ -45,6 +51,8 @@ class PlainSource:
 
 class CursorSource:
     """The rows of an executed cursor, a fetch at a time."""
+
+    blocks_held = 1
 
     def __init__(self, cursor: CursorWrapper, close: Callable[[], None]) -> None:
         self._cursor = cursor

@@ -7,6 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator
 from contextlib import closing
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, ClassVar, NamedTuple
 
 from django.db import connections
@@ -21,11 +22,13 @@ from .keyset_query import KeysetQuery
 from .keyset_source import KeysetSource
 from .positions import encode
 from .requests import Request
+from .retries import Retries
 from .routes import Route, open_route
 from .sizing import Sizing
 
 #: Where a raw row stands in the order of a walk.
 Positioner = Callable[[Any], Position]
+Hydrate = Callable[[Block], list[Any]]
 
 
 #: Python's garbage collector and the caches take to few new objects at a time.
@@ -38,6 +41,14 @@ class Piece(NamedTuple):
     rows: list[Any]
     block: Block
     position: Positioner | None
+
+
+def _built(block: Block, hydrate: Hydrate, lookups: tuple[Any, ...]) -> list[Any]:
+    """Make the rows of `block`, with what is prefetched for them."""
+    rows = hydrate(block)
+    if lookups:
+        prefetch_related_objects(rows, *lookups)
+    return rows
 
 
 @dataclass(frozen=True)
@@ -61,15 +72,13 @@ class Walk(ABC):
             queryset = self.queryset.using(alias)
             hydrate = hydrator(queryset, route.compiler)
             lookups = prefetch_lookups(queryset)
-            sizes = self.sizing.start()
+            sizes = self.sizing.start(source.blocks_held)
             at_once = self._rows_at_once(bool(lookups))
             while block := source.fetch(sizes.rows):
                 sizes.saw(block)
                 for start in range(0, len(block), at_once):
                     part = block[start : start + at_once]
-                    rows = hydrate(part)
-                    if lookups:
-                        prefetch_related_objects(rows, *lookups)
+                    rows = route.attempt(partial(_built, part, hydrate, lookups))
                     piece = Piece(rows, part, position)
                     # Only the caller holds the rows while the next ones are on their way.
                     del rows, part
@@ -125,6 +134,7 @@ class StreamWalk(Walk):
     """One query, read through a server-side cursor or whatever fits the connection."""
 
     private: bool | None = None
+    read_ahead: bool | None = None
 
     method = "stream"
 
@@ -138,6 +148,7 @@ class StreamWalk(Walk):
                 chunk_size=self.sizing.chunk_size,
                 max_bytes=self.sizing.max_bytes,
                 private=self.private,
+                read_ahead=self.read_ahead,
             )
         )
         position = KeysetQuery(self.keyset, connection).position if self.keyset else None
@@ -169,13 +180,15 @@ class KeysetWalk(Walk):
     """Short queries, each behind the last row of the one before."""
 
     bounded: bool = True
+    retries: int = 0
 
     method = "keyset_iter"
 
     def _open(self, connection: BaseDatabaseWrapper) -> tuple[Route, Positioner | None]:
         query = KeysetQuery(self.needed_keyset(), connection)
-        source = KeysetSource(query, connection, self.after, self.until, look_up_end=self.bounded)
-        return Route(source, query.compiler), query.position
+        retries = Retries(connection, self.queryset.model._meta.label, self.retries)
+        source = KeysetSource(query, connection, self.after, self.until, self.bounded, retries)
+        return Route(source, query.compiler, retries), query.position
 
     def rows(self) -> QuerySet[Any, Any]:
         return self.between(self.after, self.until)

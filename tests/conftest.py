@@ -9,12 +9,15 @@ import pytest
 from django.conf import settings
 from django.core.management import call_command
 from django.db import connections
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.test.utils import setup_databases, teardown_databases
 from pytest_django import DjangoDbBlocker
 
-from tests import databases
+from tests import databases, models
+from tests.faults import EVERY
 from tests.leftovers import Leftovers
 from tests.pgbouncer import Pgbouncer
+from tests.private import second_alias
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -81,6 +84,29 @@ def committed_db(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> I
     """Let a module's tests share rows that are really committed; flush after the last."""
     with committing(django_db_blocker):
         yield
+
+
+@pytest.fixture(scope="module")
+def committed_users(committed_db: None) -> None:
+    """Make users that are named by their numbers, with something that points to each."""
+    for name in EVERY:
+        user = models.User.objects.create(name=name, email=f"{name}@example.org")
+        models.Nullable.objects.create(user=user)
+
+
+@pytest.fixture
+def numbered_users(committed_users: None) -> Iterator[None]:
+    """Let a test walk the numbered users, and do to its connection what it likes."""
+    yield
+    connections["default"].close()
+
+
+@pytest.fixture
+def other_connection(numbered_users: None) -> Iterator[BaseDatabaseWrapper]:
+    """Yield another connection to the test database."""
+    with second_alias() as second:
+        second.ensure_connection()
+        yield second
 
 
 @pytest.fixture

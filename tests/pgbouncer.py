@@ -56,8 +56,8 @@ class Pgbouncer(NamedTuple):
                 wait_for(server.port, process)
                 yield server
             finally:
-                process.terminate()
-                process.wait(START_SECONDS)
+                process.kill()  # a milder signal waits for the clients, in some versions
+                process.wait()
 
     def write_config(self, folder: Path, settings_dict: dict[str, Any]) -> Path:
         path = folder / "pgbouncer.ini"

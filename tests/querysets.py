@@ -227,7 +227,9 @@ STREAM_ONLY: dict[str, Build] = {
     "slice of values": lambda: events().values_list("id", flat=True)[1:],
     "dates": lambda: Event.objects.dates("created_at", "day"),
     "datetimes": lambda: Event.objects.datetimes("created_at", "hour", order="DESC"),
-    "union": lambda: events().filter(status=0).union(events().filter(status=1)).order_by("id"),
+    "union": lambda: (
+        Event.objects.filter(status=0).union(Event.objects.filter(status=1)).order_by("id")
+    ),
     "union of values": lambda: (
         User.objects.values_list("id", "name")
         .union(Author.objects.values_list("id", "name"), all=True)

@@ -302,9 +302,7 @@ def test_a_coroutine_walks_chunks() -> None:
         return [(chunk.number, list(chunk)) async for chunk in chunks(ordered(), 7)]
 
     expected = list(ordered())
-    assert run(found()) == [
-        (number, expected[number * 7 : number * 7 + 7]) for number in range(5)
-    ]
+    assert run(found()) == [(number, expected[number * 7 : number * 7 + 7]) for number in range(5)]
 
 
 def test_a_bounded_walk_ends_though_rows_are_added_behind_it() -> None:
