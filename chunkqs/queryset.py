@@ -74,7 +74,7 @@ def _chunked(queryset: models.QuerySet[Any, Any]) -> models.QuerySet[Any, Any]:
     if isinstance(queryset, ChunkedQuerySetMixin):
         return queryset
     queryset_class: Any = type(queryset)
-    chunked: models.QuerySet[Any, Any] = object.__new__(_chunked_class(queryset_class))  # type: ignore[arg-type]
+    chunked: models.QuerySet[Any, Any] = object.__new__(_chunked_class(queryset_class))
     chunked.__dict__.update(queryset.all().__dict__)
     return chunked
 
