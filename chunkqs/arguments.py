@@ -28,7 +28,15 @@ def checked_queryset(queryset: Any, function: str) -> QuerySet[Any, Any]:
 
 def checked_chunk_size(size: Any, name: str) -> int | None:
     """Return a number of rows, or None for sizes that fit themselves to the rows."""
-    return None if size is None else _positive_int(size, name, "rows")
+    if size is None:
+        return None
+    if _positive_int(size, name, "rows") > MOST:
+        raise ValueError(f"{name} must be a number of rows up to {MOST:,}, not {size:,}.")
+    return int(size)
+
+
+#: What a database takes for a number of rows to fetch, with room for one more.
+MOST = 2**31 - 2
 
 
 def checked_max_bytes(max_bytes: Any) -> int:
@@ -69,3 +77,9 @@ def checked_choice(value: Any, name: str, choices: dict[Any, str]) -> None:
     if not any(value is choice for choice in choices):
         meanings = ", ".join(f"{choice} ({meaning})" for choice, meaning in choices.items())
         raise TypeError(f"{name} must be one of {meanings}, not {value!r}.")
+
+
+def refuse_both(size: Any, target_seconds: Any) -> None:
+    """Raise TypeError where chunks are given a size in rows and in seconds."""
+    if size is not None and target_seconds is not None:
+        raise TypeError("chunks() takes a size or target_seconds, not both.")

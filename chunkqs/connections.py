@@ -31,6 +31,10 @@ SESSIONS: dict[str, type[Session]] = {
     "django.contrib.gis.db.backends.mysql.base.DatabaseWrapper": MySQLSession,
 }
 
+#: Connections of the parent process, which a forked child must not even drop: mysqlclient says
+#: goodbye to the server then, in the parent's name.
+INHERITED: list[object] = []
+
 #: Seconds to wait for a connection from a pool that has room for one.
 POOL_PATIENCE = 2.0
 
@@ -71,7 +75,10 @@ class PrivateConnection:
         left alone, as it is still the parent's.
         """
         private, self._private = self._private, None
-        if private is None or os.getpid() != self._process:
+        if private is None:
+            return
+        if os.getpid() != self._process:
+            INHERITED.append((private, self.driver_connection, self._cursors))
             return
         last: Callable[[], None] = partial(close_apart, private)
         with ExitStack() as steps:

@@ -19,6 +19,7 @@ from .arguments import (
     checked_queryset,
     checked_retries,
     checked_seconds,
+    refuse_both,
 )
 from .keyset import Keyset, Position, keyset_of
 from .lazy import LazyChunks, LazyRows
@@ -139,8 +140,7 @@ def chunks(
     time. A chunk has `.number`, `.position` and `.queryset`, its key range as a queryset.
     One query a chunk, and one at the start if `bounded`. Raises as `keyset_iter()`.
     """
-    if size is not None and target_seconds is not None:
-        raise TypeError("chunks() takes a size or target_seconds, not both.")
+    refuse_both(size, target_seconds)
     sizing = Sizing(
         checked_chunk_size(size, "size"),
         checked_max_bytes(max_bytes),

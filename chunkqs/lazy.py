@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import inspect
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Iterable, Iterator
 from dataclasses import replace
 from math import ceil
 from typing import Any, Generic, Self, TypeVar, overload
-from weakref import WeakSet
+from weakref import WeakKeyDictionary
 
 from asgiref.sync import sync_to_async
 from django.db import connections
 from django.db.models import QuerySet
 
-from .arguments import checked_chunk_size, checked_seconds
+from .arguments import checked_chunk_size, checked_seconds, refuse_both
 from .chunk import Chunk
 from .estimates import estimate
 from .runs import AsyncHandOut, Run
@@ -28,7 +29,7 @@ class Lazy(ABC, Generic[Handed]):
 
     def __init__(self, walk: Walk) -> None:
         self._walk = walk
-        self._handing_out: WeakSet[Any] = WeakSet()
+        self._handing_out: WeakKeyDictionary[Any, Run] = WeakKeyDictionary()
         self._latest: Run | None = None
         self._count: int | None = None
 
@@ -36,14 +37,14 @@ class Lazy(ABC, Generic[Handed]):
         """Begin a run. Its first query is sent when the first row is asked for."""
         self._latest = run = Run(self._walk)
         rows = self._hand_out(run)
-        self._handing_out.add(rows)
+        self._handing_out[rows] = run
         return rows
 
     def __aiter__(self) -> AsyncIterator[Handed]:
         """Begin a run from a coroutine: the same queries, in Django's thread for them."""
         self._latest = run = Run(self._walk)
         rows = AsyncHandOut(run, self._portion)
-        self._handing_out.add(rows)
+        self._handing_out[rows] = run
         return rows
 
     def _hand_out(self, run: Run) -> Iterator[Handed]:
@@ -78,8 +79,11 @@ class Lazy(ABC, Generic[Handed]):
         A run also ends by itself: when its rows run out, on `break`, on an exception and
         when it is dropped. A later `iter()` begins a new one.
         """
-        for rows in list(self._handing_out):
-            rows.close()
+        for rows, run in list(self._handing_out.items()):
+            if inspect.isgenerator(rows) and rows.gi_running:  # in another thread
+                run.close()
+            else:
+                rows.close()
 
     async def aclose(self) -> None:
         """Do what `close()` does, from a coroutine."""
@@ -153,7 +157,10 @@ class LazyRows(Lazy[Row]):
 
     def __reversed__(self) -> Iterator[Row]:
         """Walk the same rows from the other end. TypeError where they have no order."""
-        return iter(LazyRows[Row](self._walk.reverse()))
+        backwards = LazyRows[Row](self._walk.reverse())
+        rows = iter(backwards)
+        self._handing_out.update(backwards._handing_out)
+        return rows
 
     def chunks(
         self, size: int | None = None, *, target_seconds: float | None = None
@@ -163,11 +170,12 @@ class LazyRows(Lazy[Row]):
         From `stream()` they come through one cursor, and in a total order, the primary
         key put behind the query's own, so that every chunk is a range of keys.
         """
-        sizing = replace(
-            self._walk.sizing,
-            chunk_size=checked_chunk_size(size, "size") or self._walk.sizing.chunk_size,
-            target_seconds=checked_seconds(target_seconds),
-        )
+        refuse_both(size, target_seconds)
+        seconds = checked_seconds(target_seconds)
+        rows = checked_chunk_size(size, "size")
+        if rows is None and seconds is None:
+            rows = self._walk.sizing.chunk_size
+        sizing = replace(self._walk.sizing, chunk_size=rows, target_seconds=seconds)
         return LazyChunks(self._walk.chunked(sizing))
 
     def progress(self, **options: Any) -> Iterable[Row]:

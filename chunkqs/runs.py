@@ -54,7 +54,11 @@ class Run:
         if piece is None or piece.position is None:
             return self.before
         # What is left in the list's iterator says where it is, at no cost per row.
-        given = len(piece.block) - self._rows.__length_hint__()
+        left = self._rows.__length_hint__()
+        if len(piece.rows) != len(piece.block):  # an iterable class that leaves rows out
+            given = 0 if left else len(piece.block)
+        else:
+            given = len(piece.block) - left
         return piece.position(piece.block[given - 1]) if given else self.before
 
     def _leave(self) -> None:
@@ -82,18 +86,33 @@ class AsyncHandOut(AsyncIterator[Handed], Generic[Handed]):
         self._run = run
         self._portion = portion
         self._handed: Iterator[Handed] = iter(())
+        self._is_waiting = False
 
     def __aiter__(self) -> Self:
         return self
 
     async def __anext__(self) -> Handed:
-        for handed in self._handed:
-            return handed
-        piece = await sync_to_async(self._run.advance)()
-        if piece is None:
-            raise StopAsyncIteration
-        self._handed = self._portion(self._run, piece)
-        return next(self._handed)
+        # Not every chunk has a row: an iterable class of the caller's may leave some out.
+        while True:
+            for handed in self._handed:
+                return handed
+            piece = await self._advance()
+            if piece is None:
+                raise StopAsyncIteration
+            self._handed = self._portion(self._run, piece)
+
+    async def _advance(self) -> Piece | None:
+        """Wait for the next chunk. Two tasks that both did would lose one of theirs."""
+        if self._is_waiting:
+            raise RuntimeError(
+                "Another task is waiting for the next row of this iterator. "
+                "Let one task iterate and hand its rows to the others, by a queue."
+            )
+        self._is_waiting = True
+        try:
+            return await sync_to_async(self._run.advance)()
+        finally:
+            self._is_waiting = False
 
     def close(self) -> None:
         """End the run; no row comes after."""

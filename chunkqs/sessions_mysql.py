@@ -42,6 +42,9 @@ SNAPSHOT_ENGINES = {"INNODB", "ROCKSDB", "TOKUDB"}
 #: Seconds that the server waits for a loop that is slow to fetch: as long as it can.
 PATIENCE = 31536000
 
+#: Seconds to wait for a table that is locked, perhaps by the caller.
+LOCK_PATIENCE = 2
+
 
 class Facts(NamedTuple):
     """What decides about rows in one session."""
@@ -76,12 +79,17 @@ class MySQLSession(Session):
                 judge(table, definition(cursor, table))
 
     def transfer(self, driver_connection: Any) -> None:
-        """Compare, carry over what differs, plan the statement and begin: 6 to 9 queries."""
+        """Compare, carry over what differs, plan the statement and begin: 7 to 10 queries."""
         with self.cursor(driver_connection) as cursor:
             self._match(cursor)
+            # The caller itself may have locked the tables.
+            cursor.execute(f"SET SESSION lock_wait_timeout = {LOCK_PATIENCE}")
             cursor.execute(f"EXPLAIN {self.statement.sql}", self.statement.params)
             cursor.fetchall()
-            cursor.execute(f"SET SESSION net_write_timeout = {PATIENCE}")
+            lock_wait = int(self._facts.variables["lock_wait_timeout"])
+            cursor.execute(
+                f"SET SESSION net_write_timeout = {PATIENCE}, lock_wait_timeout = {lock_wait}"
+            )
             cursor.execute("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ")
             cursor.execute("START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY")
 

@@ -22,8 +22,9 @@ TRUSTED_EXTENSIONS = [
 ]  # fmt: skip
 
 #: What a stream sets for itself. Compiling a plan just in time takes tens of milliseconds
-#: before the first row, and wins nothing where the client is the slower end.
-OWN_SETTINGS = {"jit": "off"}
+#: before the first row, and wins nothing where the client is the slower end. The transaction
+#: is idle for as long as the caller works on a chunk, which nobody has forgotten.
+OWN_SETTINGS = {"jit": "off", "idle_in_transaction_session_timeout": "0"}
 
 #: Settings that two sessions with the same rows may differ in: pgbouncer writes the first.
 INDIFFERENT = {"application_name", *OWN_SETTINGS}
@@ -52,7 +53,7 @@ WITH parameters AS (
     SELECT p.oid, p.proname FROM pg_catalog.pg_proc p
     JOIN pg_catalog.pg_language l ON l.oid = p.prolang
     WHERE p.oid >= 16384
-    AND NOT (p.provolatile = 'i' AND l.lanname IN ('c', 'internal'))
+    AND NOT (p.prokind = 'f' AND p.provolatile = 'i' AND l.lanname IN ('c', 'internal'))
     AND NOT EXISTS (
         SELECT FROM pg_catalog.pg_depend d
         JOIN pg_catalog.pg_extension e ON e.oid = d.refobjid, parameters

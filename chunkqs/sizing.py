@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 from sys import getsizeof
-from typing import Protocol
+from typing import Any, Protocol
 
 from .internals import Block
 
@@ -101,5 +101,16 @@ class Sizing:
 def row_bytes(block: Block) -> float:
     """Estimate the bytes that one row takes, from an even sample of the block's rows."""
     sample = block[:: len(block) // SAMPLE + 1]
-    values = sum(getsizeof(value) for row in sample for value in row)
+    values = sum(value_bytes(value) for row in sample for value in row)
     return values / len(sample) + ROW_OVERHEAD
+
+
+def value_bytes(value: Any) -> int:
+    """Estimate the bytes that a value takes, with what it refers to."""
+    if isinstance(value, memoryview):  # psycopg2's bytes
+        return value.nbytes
+    if isinstance(value, list | tuple):
+        return getsizeof(value) + sum(map(value_bytes, value))
+    if isinstance(value, dict):
+        return getsizeof(value) + sum(map(value_bytes, value.values()))
+    return getsizeof(value)

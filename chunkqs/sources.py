@@ -98,16 +98,27 @@ class TransactionSource(CursorSource):
         return super()._fetch(size)
 
     def _close_alive(self) -> None:
-        if self._is_alive():
+        try:
+            alive = self._is_alive()
+        except Error as error:
+            logger.debug("Whether the cursor is open cannot be asked: %s", error)
+            alive = False
+        if alive:
             close_cursor(self._cursor)
         else:
             discard_cursor(self._cursor)
 
     def _is_alive(self) -> bool:
+        """Tell whether the transaction goes on: by Django's word inside atomic(), else by asking.
+
+        With autocommit off the caller may commit at any time, which Django doesn't note.
+        """
         mark = transaction_mark(self._connection)
-        if mark is self._mark:
+        if mark is self._mark and self._connection.in_atomic_block:
             return True
-        alive = self._connection.in_atomic_block and self._is_known_to_server()
+        if self._connection.get_autocommit() and not self._connection.in_atomic_block:
+            return False
+        alive = self._is_known_to_server()
         self._mark = mark if alive else self._mark
         return alive
 
@@ -124,7 +135,9 @@ class TransactionSource(CursorSource):
 def close_cursor(cursor: CursorWrapper) -> None:
     """Close `cursor`; that a dead connection cannot say goodbye is no error."""
     try:
-        cursor.close()
+        # Django does not turn what close() raises into its own errors.
+        with cursor.db.wrap_database_errors:
+            cursor.close()
     except Error as error:
         logger.debug("The cursor could not be closed: %s", error)
         discard_cursor(cursor)

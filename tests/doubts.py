@@ -54,6 +54,17 @@ AGAINST: dict[str, Doubt] = {
     "a query given as text": (
         [], [], "SELECT query_to_xml('SELECT 1', true, false, '')", "query_to_xml",
     ),
+    "an aggregate of the application's": (
+        [
+            "CREATE FUNCTION session_step(total integer, word text) RETURNS integer"
+            " LANGUAGE plpgsql STABLE AS $$ BEGIN"
+            " RETURN total + (word = current_setting('app.note', true))::int; END $$",
+            "CREATE AGGREGATE session_count(text)"
+            " (sfunc = session_step, stype = integer, initcond = '0')",
+        ],
+        ["DROP FUNCTION session_step CASCADE"],
+        "SELECT id FROM session_row GROUP BY id HAVING session_count(note) > 0", "session_count",
+    ),
     "a function of the application's": (
         [FUNCTION.format("note", "plpgsql STABLE")
          + "$$ BEGIN RETURN current_setting('app.note'); END $$"],

@@ -29,6 +29,12 @@ def test_a_chunk_size_of_another_type_is_a_type_error(function: Any, size: Any) 
         function(Event.objects.all(), chunk_size=size)
 
 
+@pytest.mark.parametrize("function", FUNCTIONS)
+def test_a_chunk_size_beyond_what_databases_count_to_is_a_value_error(function: Any) -> None:
+    with pytest.raises(ValueError, match="up to 2,147,483,646"):
+        function(Event.objects.all(), chunk_size=2**31)
+
+
 def test_chunks_checks_its_size_and_its_seconds() -> None:
     with pytest.raises(ValueError, match="size"):
         Event.objects.chunks(0)
@@ -38,6 +44,8 @@ def test_chunks_checks_its_size_and_its_seconds() -> None:
         Event.objects.chunks(target_seconds=0)
     with pytest.raises(TypeError, match="not both"):
         Event.objects.chunks(10, target_seconds=1)
+    with pytest.raises(TypeError, match="not both"):
+        Event.objects.stream().chunks(10, target_seconds=1)
 
 
 @pytest.mark.parametrize("function", WALKS)

@@ -53,6 +53,8 @@ ORDERS: dict[str, Callable[[], QuerySet[Any, Any]]] = {
     "composite primary key, descending": lambda: DeepPart.objects.order_by("-pk"),
     "one column": lambda: Deep.objects.order_by("number"),
     "one column, descending": lambda: Deep.objects.order_by("-number"),
+    "many ties": lambda: Deep.objects.order_by("kind"),
+    "many ties, descending": lambda: Deep.objects.order_by("-kind"),
     "few values first": lambda: Deep.objects.order_by("kind", "number"),
     "mixed directions": lambda: Deep.objects.order_by("kind", "-number"),
     "mixed directions, reversed": lambda: Deep.objects.order_by("kind", "-number").reverse(),
@@ -177,6 +179,28 @@ def assert_even(queryset: QuerySet[Any, Any], bounded: bool) -> None:
 @pytest.mark.parametrize("order", ORDERS)
 def test_a_chunk_costs_the_same_anywhere(order: str, bounded: bool) -> None:
     assert_even(ORDERS[order](), bounded)
+
+
+@pytest.mark.database("sqlite")
+@pytest.mark.parametrize("bounded", [True, False], ids=["bounded", "unbounded"])
+@pytest.mark.parametrize("order", [*ORDERS, "filtered", "function"])
+def test_the_plan_of_a_chunk_searches_an_index(order: str, bounded: bool) -> None:
+    """What is scanned or sorted is the rows of a chunk that came from more than one range."""
+    queryset = (ORDERS | FILTERED | EXPRESSIONS)[order]()
+    for place, statement in chunks(queryset, bounded):
+        with connection.cursor() as cursor:
+            cursor.execute(f"EXPLAIN QUERY PLAN {statement.sql}", statement.params)
+            steps = [step for _, _, _, step in cursor.fetchall()]
+        read = [step for step in steps if "tests_deep" in step]
+        assert read
+        for step in read:
+            assert (
+                step.startswith("SEARCH")
+                or (place == "start" and "USING INDEX" in step)
+                or (place == "start" and step == "SCAN tests_deep" and order == "primary key")
+            ), steps
+        if len(read) == 1:
+            assert not any("TEMP B-TREE" in step for step in steps), steps
 
 
 @pytest.mark.database("postgresql", "sqlite")

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine
+import itertools
+import threading
+from collections.abc import Coroutine, Iterator
 from typing import Any
 
 import pytest
 from asgiref.sync import sync_to_async
 from django.db import connection, connections
+from django.db.models.query import ModelIterable
 from django.template import Context, Engine
 from django.test.utils import CaptureQueriesContext
 
@@ -185,6 +188,66 @@ def test_a_cancelled_task_leaves_nothing_open(walk: Any, nothing_left_open: Left
             await task
 
     run(cancel())
+
+
+def test_two_tasks_cannot_take_rows_from_each_other() -> None:
+    async def take_both() -> list[Any]:
+        async with stream(ordered(), chunk_size=7) as rows:
+            iterator = aiter(rows)
+            return await asyncio.gather(anext(iterator), anext(iterator), return_exceptions=True)
+
+    first, second = run(take_both())
+    assert first == ordered()[0]
+    assert isinstance(second, RuntimeError)
+
+
+def test_another_thread_ends_a_walk(nothing_left_open: Leftovers) -> None:
+    rows = stream(ordered(), chunk_size=1)
+    seen = 0
+    for _ in rows:
+        seen += 1
+        closer = threading.Thread(target=rows.close)
+        closer.start()
+        closer.join()
+    assert seen == 1
+
+
+class EveryOther(ModelIterable):
+    """An iterable class that leaves rows out."""
+
+    def __iter__(self) -> Iterator[Any]:
+        return itertools.islice(super().__iter__(), 0, None, 2)
+
+
+def test_the_position_is_safe_where_an_iterable_class_leaves_rows_out() -> None:
+    queryset = Event.objects.order_by("pk")
+    queryset._iterable_class = EveryOther
+    rows = keyset_iter(queryset, chunk_size=10)
+    seen = set()
+    for row in rows:
+        seen.add(row)
+        if len(seen) == 8:
+            break
+    rest = set(keyset_iter(queryset, chunk_size=10, after=rows.position))
+    assert len(seen | rest) == ROWS / 2
+
+
+def test_a_coroutine_goes_on_behind_a_chunk_without_rows() -> None:
+    queryset = Event.objects.order_by("pk")
+    queryset._iterable_class = Last
+
+    async def found() -> list[Any]:
+        return [row async for row in keyset_iter(queryset, chunk_size=10)]
+
+    assert run(found()) == [Event.objects.order_by("pk").last()]
+
+
+class Last(ModelIterable):
+    """An iterable class that knows one row alone."""
+
+    def __iter__(self) -> Iterator[Any]:
+        last = Event.objects.order_by("pk").last()
+        return (row for row in super().__iter__() if row == last)
 
 
 @both

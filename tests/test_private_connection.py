@@ -185,7 +185,8 @@ STATEMENTS = {
     "postgresql": ["EXPLAIN", "WITH parameters", "SELECT", "EXPLAIN", "WITH parameters"],
     "mysql": [
         *["EXPLAIN", "SELECT CURRENT_USER", "SHOW SESSION", "SELECT TABLE_SCHEMA", "SHOW CREATE"],
-        *["SELECT CURRENT_USER", "SHOW SESSION", "EXPLAIN", "SET SESSION net_write_timeout"],
+        *["SELECT CURRENT_USER", "SHOW SESSION", "SET SESSION lock_wait_timeout", "EXPLAIN"],
+        "SET SESSION net_write_timeout",
         *["SET SESSION TRANSACTION", "START TRANSACTION"],
     ],
 }

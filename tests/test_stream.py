@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from django.db import connection, connections, transaction
+from django.db import OperationalError, connection, connections, transaction
 from django.db.models import QuerySet
 from django.db.transaction import TransactionManagementError
 from django.test.utils import CaptureQueriesContext
@@ -236,6 +236,59 @@ def make_wide() -> None:
 def copied(event: Event) -> Event:
     event.pk = None
     return event
+
+
+@pytest.mark.database("postgresql")
+@pytest.mark.parametrize("private", [None, False])
+def test_closing_after_the_callers_connection_was_killed_raises_nothing(
+    private: bool | None,
+) -> None:
+    with pytest.raises(OperationalError), transaction.atomic():
+        in_transaction = iter(stream(events(), chunk_size=SIZE))
+        next(in_transaction)
+        kill_own_backend()
+        in_transaction.close()  # type: ignore[attr-defined]
+        events().count()
+    connection.close()
+    held = stream(events(), chunk_size=SIZE, private=private)
+    next(iter(held))
+    kill_own_backend()
+    held.close()
+    connection.close()
+
+
+def kill_own_backend() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_backend_pid()")
+        (pid,) = cursor.fetchone()
+    other = connection.copy()
+    with other.cursor() as cursor:
+        cursor.execute("SELECT pg_terminate_backend(%s, 5000)", [pid])
+    other.close()
+
+
+@pytest.mark.database("postgresql")
+def test_a_commit_in_the_loop_with_autocommit_off_spares_the_next_transaction() -> None:
+    transaction.set_autocommit(False)
+    try:
+        iterator = iter(large())
+        next(iterator)
+        transaction.commit()
+        Event.objects.update(kind="kept")
+        with pytest.raises(StreamInterrupted):
+            list(iterator)
+        transaction.commit()
+    finally:
+        transaction.rollback()
+        transaction.set_autocommit(True)
+    assert set(Event.objects.values_list("kind", flat=True)) == {"kept"}
+
+
+def test_bytes_and_lists_are_weighed_whole() -> None:
+    from chunkqs.sizing import row_bytes
+
+    assert row_bytes([(memoryview(bytes(1_000_000)),)]) > 1_000_000
+    assert row_bytes([([["x" * 1000] * 10],)]) > 10_000
 
 
 def on_postgresql() -> bool:

@@ -25,7 +25,7 @@ from tests.models.inheritance import (
     Tagged,
 )
 from tests.models.keys import Badge, Composite, CompositePart, Member, Profile, Uuid, Worded
-from tests.models.keysets import Deep, DeepPart, Owner, Ranked, State, Unique
+from tests.models.keysets import Awkward, Deep, DeepPart, Owner, Ranked, State, Unique
 from tests.models.managers import (
     AsManager,
     Foreign,
@@ -44,6 +44,7 @@ __all__ = [
     "Article",
     "AsManager",
     "Author",
+    "Awkward",
     "Badge",
     "Category",
     "ClosedAccount",

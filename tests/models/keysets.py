@@ -100,6 +100,7 @@ class Deep(models.Model):
     class Meta:
         indexes = [
             models.Index(fields=["number", "id"], name="deep_number"),
+            models.Index(fields=["kind", "id"], name="deep_ties"),
             models.Index(fields=["kind", "number", "id"], name="deep_kind"),
             models.Index(fields=["kind", "-number", "-id"], name="deep_mixed"),
             models.Index(fields=["maybe", "id"], name="deep_maybe"),
@@ -115,5 +116,23 @@ class DeepPart(models.Model):
     pk = models.CompositePrimaryKey("tenant", "number")
     tenant = models.IntegerField()
     number = models.IntegerField()
+
+    objects = ChunkedManager()
+
+
+class SingleField(models.FloatField):
+    """A float of 4 bytes, of which the database shows less than it compares."""
+
+    def db_type(self, connection: Any) -> str:
+        return "float" if connection.vendor == "mysql" else "real"
+
+
+class Awkward(models.Model):
+    """Values that sort, compare or show in ways of their own."""
+
+    text = models.TextField(default="")
+    name = models.CharField(max_length=400, default="")
+    data = models.BinaryField(default=b"")
+    single = SingleField(default=0)
 
     objects = ChunkedManager()
