@@ -18,6 +18,10 @@ from . import order_internals
 #: Functions that are NULL only where one of their arguments is.
 KEEPS_NULLS = (Length, Lower, Trim, Upper)
 
+#: Floats of 4 bytes, which no field of Django's own has, and those that hold them exactly.
+SINGLE_PRECISION = {"real", "float4", "float"}
+DOUBLE = {"postgresql": "double precision", "mysql": "double"}
+
 
 @dataclass(frozen=True)
 class KeyColumn:
@@ -106,7 +110,8 @@ class Stored(Expression):
     """A key column's value as it is stored.
 
     On SQLite the driver converts a column's value by the type that the column was declared
-    with, which loses what the type does not hold. It does not do so for an expression.
+    with, which loses what the type does not hold. It does not do so for an expression. Of a
+    float of 4 bytes the others show less than they compare.
     """
 
     def __init__(self, expression: Expression) -> None:
@@ -123,7 +128,11 @@ class Stored(Expression):
         self, compiler: SQLCompiler, connection: BaseDatabaseWrapper
     ) -> tuple[str, tuple[Any, ...]]:
         sql, params = compiler.compile(self.expression)
-        return f"+({sql})" if connection.vendor == "sqlite" else sql, tuple(params)
+        if connection.vendor == "sqlite":
+            sql = f"+({sql})"
+        elif self.expression.output_field.db_type(connection) in SINGLE_PRECISION:
+            sql = f"{sql} + CAST(0 AS {DOUBLE[connection.vendor]})"
+        return sql, tuple(params)
 
     def get_group_by_cols(self) -> list[Any]:
         return list(self.expression.get_group_by_cols())

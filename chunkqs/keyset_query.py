@@ -16,6 +16,7 @@ from .internals import Block, Statement, compile_select, selected_width
 from .key_columns import KeyColumn
 from .keyset import Keyset
 from .predicates import Position, between, separately_between
+from .sort_lengths import SortLength
 
 #: Stands for the number of rows in a compiled statement; no table has as many.
 LIMIT = 8_888_888_888_888_888_887
@@ -64,6 +65,7 @@ class KeysetQuery:
         self.keyset = keyset
         self.connection = connection
         self._width = len(keyset.columns)
+        self._sort_length = SortLength(connection)
         self._templates: dict[Any, Template | None] = {}
         self._ordered = keyset.queryset
         first, self.compiler = self._compile(self._ordered)
@@ -80,7 +82,15 @@ class KeysetQuery:
         if shape not in self._templates:
             self._templates[shape] = self._template(start, end)
         template = self._templates[shape]
-        return template.fill(start, end, limit) if template else None
+        return self._sort_length.applied(template.fill(start, end, limit)) if template else None
+
+    def is_in_place(self, raw_row: Sequence[Any]) -> bool:
+        """Tell whether the row that a statement ended with is the last by comparison, too.
+
+        Where it may not be, the same statement made anew gets it right. MySQL and MariaDB
+        sort long values by their beginnings.
+        """
+        return self._sort_length.suffices(self.position(raw_row))
 
     def position(self, raw_row: Sequence[Any]) -> Position:
         """Return the position of a raw row that one of the statements fetched."""
@@ -95,15 +105,23 @@ class KeysetQuery:
         if not order_internals.groups(queryset) and not order_internals.is_distinct(queryset):
             queryset = queryset.values_list("pk")
         statement, _ = self._compile(queryset)
-        return statement and Template.of(statement).fill(None, None, 1)
+        if statement is None:
+            return None
+        return self._sort_length.applied(Template.of(statement).fill(None, None, 1))
 
     def check_progress(self, start: Position, block: Block) -> None:
         """Raise KeysetError if the row at `start` came again in the block behind it.
 
         A walk that does not get ahead would never end.
         """
-        last = start[-1]
-        if any(row[-1] == last and self.position(row) == start for row in block):
+        last, text = start[-1], repr(start)
+        likely = block if last != last else [row for row in block if row[-1] == last]
+        came = any(
+            # NaN equals nothing, but looks the same.
+            position == start or repr(position) == text
+            for position in map(self.position, likely)
+        )
+        if came:
             raise KeysetError(
                 "The walk did not get ahead: the row that ended one chunk came again in the "
                 "next. A value of the order does not compare as equal to itself, once it has "

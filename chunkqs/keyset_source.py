@@ -20,6 +20,9 @@ class Statements(Protocol):
     def position(self, raw_row: Any) -> Any:
         """Where `raw_row` stands in the order."""
 
+    def is_in_place(self, raw_row: Any) -> bool:
+        """Tell whether `raw_row` ended its block rightly; if not, ask for the block again."""
+
     def last(self) -> Statement | None:
         """The query for the last row of all, of which only the position is asked."""
 
@@ -67,6 +70,8 @@ class KeysetSource:
         if statement is None:
             return []
         block = self._read(statement)
+        if block and not self._query.is_in_place(block[-1]):
+            return self._next(size)
         self._ended = len(block) < rows
         if not self._ended:
             self._retries.remember_session(statement)
@@ -76,6 +81,8 @@ class KeysetSource:
         """End the walk at what is the last row now, so that later ones cannot prolong it."""
         statement = self._query.last()
         last = self._read(statement) if statement else []
+        if last and not self._query.is_in_place(last[0]):
+            return self._bound()
         self._look_up_end = False
         if last:
             self._until = self._query.position(last[0])

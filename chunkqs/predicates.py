@@ -190,8 +190,11 @@ def ranges_after(
     inclusive: bool = False,
 ) -> list[Range]:
     """Return the ranges behind `position`, the nearest first; with it if `inclusive`."""
-    rows = connection.vendor in COMPARES_ROWS
-    runs = list(_runs(columns, position)) if rows else [(i,) for i in range(len(columns))]
+    runs: list[tuple[int, ...]] = [(index,) for index in range(len(columns))]
+    if connection.vendor in COMPARES_ROWS:
+        # How far a walk still goes is no place in an index.
+        alone = None if inclusive or connection.vendor != "sqlite" else _rowid(columns, connection)
+        runs = list(_runs(columns, position, alone))
     ranges: list[Range] = []
     for number, run in reversed(list(enumerate(runs))):
         same = tuple(_same(index, position) for index in range(run[0]))
@@ -215,11 +218,12 @@ def _bound(beyond: Comparison, columns: Columns, connection: BaseDatabaseWrapper
     return (Comparison((first,), "<=" if columns[first].descending else ">="),)
 
 
-def _runs(columns: Columns, position: Position) -> Iterator[tuple[int, ...]]:
+def _runs(columns: Columns, position: Position, alone: int | None) -> Iterator[tuple[int, ...]]:
     """Split the columns into such as can be compared as one row."""
     run: list[int] = []
     for index, column in enumerate(columns):
-        if run and not _joins(column, columns[run[0]], position[index], position[run[0]]):
+        joins = run and _joins(column, columns[run[0]], position[index], position[run[0]])
+        if run and (not joins or index == alone):
             yield tuple(run)
             run = []
         run.append(index)
@@ -233,6 +237,19 @@ def _joins(column: KeyColumn, first: KeyColumn, value: Any, first_value: Any) ->
         and value is not None
         and first_value is not None
     )
+
+
+def _rowid(columns: Columns, connection: BaseDatabaseWrapper) -> int | None:
+    """Return which column, if any, SQLite has for the row's own number.
+
+    It does not find that in an index when rows are compared, and would look at all rows
+    that have the other columns in common.
+    """
+    for index, column in enumerate(columns):
+        field = getattr(column.expression, "target", None)
+        if field is not None and field.primary_key and field.db_type(connection) == "integer":
+            return index
+    return None
 
 
 def _same(index: int, position: Position) -> Comparison:
