@@ -12,7 +12,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 
-.PHONY: demo test test-postgresql test-sqlite test-all lint format types clean
+.PHONY: demo test test-postgresql test-sqlite test-all lint format types clean bench benchmarks
 
 # Load a million events into an embedded PostgreSQL (ROWS=10000000: ten) and walk them in six ways.
 demo: $(VENV)/.demo
@@ -56,3 +56,14 @@ $(VENV)/.%: setup.py pyproject.toml | $(BIN)/python
 	@echo "Installing chunkqs[$*] into $(VENV)"
 	@$(PIP) install --editable '.[$*]'
 	@touch $@
+
+# Every way to walk beside its peers, in about a quarter of an hour (ROWS=100000: two minutes),
+# on the embedded PostgreSQL and the servers of BENCH_DATABASE_URLS. The environment is
+# one of its own, as Django takes psycopg 3 wherever that is installed.
+bench_urls = $(or $(BENCH_DATABASE_URLS),$(TEST_DATABASE_URLS))
+
+bench:
+	@$(MAKE) --no-print-directory VENV=$(VENV)/bench benchmarks
+
+benchmarks: $(VENV)/.bench $(if $(findstring mysql:,$(bench_urls)),$(VENV)/.mysql)
+	@$(BIN)/python -m benchmarks

@@ -39,6 +39,14 @@ DEV = [
     "ruff>=0.9",
     "types-tqdm",
 ]
+BENCH = [
+    *EXAMPLE_SITE,
+    *DRIVERS["psycopg2"],
+    *DRIVERS["psycopg"],
+    "django-chunkator>=2.0",
+    "matplotlib>=3.9",
+    "SQLAlchemy>=2.0",
+]
 
 setup(
     name="chunkqs",
@@ -54,7 +62,14 @@ setup(
     zip_safe=False,
     python_requires=">=3.11",
     install_requires=["Django>=5.2"],
-    extras_require={**DRIVERS, "progress": PROGRESS, "demo": DEMO, "tests": TESTS, "dev": DEV},
+    extras_require={
+        **DRIVERS,
+        "progress": PROGRESS,
+        "demo": DEMO,
+        "tests": TESTS,
+        "dev": DEV,
+        "bench": BENCH,
+    },
     keywords=["django", "queryset", "iterator", "keyset", "server-side cursor", "streaming"],
     classifiers=[
         "Development Status :: 4 - Beta",

@@ -1,0 +1,1 @@
+"""How fast chunkqs is beside its peers: ``make bench``."""
