@@ -5,7 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .chunk import Chunk
-from .errors import ChunkqsError, InvalidPosition, KeysetError, StreamInterrupted
+from .errors import (
+    ChunkqsError,
+    InvalidPosition,
+    KeysetError,
+    MissingIndexWarning,
+    StreamInterrupted,
+)
 from .functions import chunks, keyset_iter, stream
 from .lazy import LazyChunks, LazyRows
 from .queryset import (
@@ -30,6 +36,7 @@ __all__ = [
     "KeysetError",
     "LazyChunks",
     "LazyRows",
+    "MissingIndexWarning",
     "StreamInterrupted",
     "chunks",
     "keyset_iter",

@@ -1,4 +1,4 @@
-"""The errors that chunkqs raises on its own account."""
+"""The errors that chunkqs raises on its own account, and its warning."""
 
 from __future__ import annotations
 
@@ -19,3 +19,7 @@ class InvalidPosition(ChunkqsError, ValueError):
 
 class StreamInterrupted(ChunkqsError, OperationalError):
     """The connection or transaction that a stream was reading in ended before its rows did."""
+
+
+class MissingIndexWarning(RuntimeWarning):
+    """No index fits the order of a walk by keyset, so that each chunk sorts the rows anew."""

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.db.models import Model, QuerySet
-from django.db.models.expressions import Expression, OrderBy
+from django.db.models.expressions import Col, Expression, OrderBy
 from django.db.models.fields.reverse_related import ForeignObjectRel
 from django.db.models.sql.constants import LOUTER
 from django.db.models.sql.datastructures import Join
@@ -164,3 +164,41 @@ def without_lock(queryset: QuerySet[Any, Any]) -> QuerySet[Any, Any]:
     unlocked = queryset.all()
     unlocked.query.select_for_update = False
     return unlocked
+
+
+# Django 5.2, 6.0, 6.1: the filters are in where.
+def is_filtered(queryset: QuerySet[Any, Any]) -> bool:
+    return bool(queryset.query.where)
+
+
+# Django 5.2, 6.0, 6.1: where is a tree of lookups; those of its root, an AND that isn't
+# negated, hold for all rows. An exact lookup's rhs is a value, or an expression.
+def pinned(queryset: QuerySet[Any, Any]) -> list[Col]:
+    """Return the columns of the queryset's own table that have one value in all its rows."""
+    where, alias = queryset.query.where, base_alias(queryset)
+    lookups: list[Any] = [] if where.negated or where.connector != AND else where.children
+    columns = [
+        lookup.lhs
+        for lookup in lookups
+        if getattr(lookup, "lookup_name", "") == "exact" and isinstance(lookup.lhs, Col)
+        if not hasattr(lookup.rhs, "resolve_expression")
+    ]
+    return [column for column in columns if column.alias == alias]
+
+
+# Django 5.2, 6.0, 6.1: a resolved expression's columns are Col, or what refers to them.
+def aliases(expression: Any) -> set[str]:
+    """Name the tables, by their aliases in the query, that an expression takes columns from."""
+    if isinstance(expression, Col):
+        return {str(expression.alias)}
+    parts = [part for part in expression.get_source_expressions() if part is not None]
+    return set().union(*map(aliases, parts))
+
+
+# Django 5.2, 6.0, 6.1: the expressions of an index are as those of order_by(): F(), OrderBy,
+# or what has asc(). resolve_expression() is what order_by() resolves its terms by.
+def resolved_index(queryset: QuerySet[Any, Any], expressions: Iterable[Any]) -> list[OrderBy]:
+    """Resolve the expressions of an index of the queryset's model."""
+    plain: QuerySet[Any, Any] = queryset.model._base_manager.all()
+    terms = [one if isinstance(one, OrderBy) else one.asc() for one in expressions]
+    return [term.resolve_expression(plain.query) for term in terms]

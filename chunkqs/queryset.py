@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from django.db import models
 
@@ -15,6 +15,8 @@ if TYPE_CHECKING:
     AnyModel = TypeVar("AnyModel", bound=models.Model, covariant=True)
     Row = TypeVar("Row", covariant=True, default=AnyModel)
 else:  # a TypeVar has a default from Python 3.13 on
+    from typing import TypeVar
+
     AnyModel = TypeVar("AnyModel", bound=models.Model, covariant=True)
     Row = TypeVar("Row", covariant=True)
 

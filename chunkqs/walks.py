@@ -20,6 +20,7 @@ from .internals import Block, prefetch_lookups, tracks_peers
 from .keyset import Keyset, Position, keyset_of
 from .keyset_query import KeysetQuery
 from .keyset_source import KeysetSource
+from .missing_index import warn_of_missing_index
 from .positions import encode
 from .requests import Request
 from .retries import Retries
@@ -185,7 +186,9 @@ class KeysetWalk(Walk):
     method = "keyset_iter"
 
     def _open(self, connection: BaseDatabaseWrapper) -> tuple[Route, Positioner | None]:
-        query = KeysetQuery(self.needed_keyset(), connection)
+        keyset = self.needed_keyset()
+        warn_of_missing_index(keyset, connection)
+        query = KeysetQuery(keyset, connection)
         retries = Retries(connection, self.queryset.model._meta.label, self.retries)
         source = KeysetSource(query, connection, self.after, self.until, self.bounded, retries)
         return Route(source, query.compiler, retries), query.position

@@ -194,7 +194,8 @@ def test_two_tasks_cannot_take_rows_from_each_other() -> None:
     async def take_both() -> list[Any]:
         async with stream(ordered(), chunk_size=7) as rows:
             iterator = aiter(rows)
-            return await asyncio.gather(anext(iterator), anext(iterator), return_exceptions=True)
+            both = asyncio.gather(anext(iterator), anext(iterator), return_exceptions=True)
+            return list(await both)
 
     first, second = run(take_both())
     assert first == ordered()[0]

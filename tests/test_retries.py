@@ -60,8 +60,13 @@ def test_a_connection_that_is_killed_while_prefetching(
     other_connection: BaseDatabaseWrapper,
 ) -> None:
     users = User.objects.prefetch_related("nullable_set")
-    got = []
-    with meeting(lambda: got and kill(other_connection), "tests_nullable", times=2):
+    got: list[tuple[str, int]] = []
+
+    def kill_after_the_first_chunk() -> None:
+        if got:
+            kill(other_connection)
+
+    with meeting(kill_after_the_first_chunk, "tests_nullable", times=2):
         for user in keyset_iter(users, chunk_size=10):
             got.append((user.name, len(user.nullable_set.all())))
     assert got == [(name, 1) for name in EVERY]
@@ -189,11 +194,11 @@ def test_a_deadlock_costs_no_row(
     run("SET deadlock_timeout = '700ms'")
     run("SET deadlock_timeout = '10s'", "BEGIN", alias=other_connection.alias)
     rows = iter(keyset_iter(Nullable.objects.select_related("user"), chunk_size=10))
-    got = [next(rows).user.name for _ in range(10)]
+    got = [next(rows) for _ in range(10)]
     run("LOCK TABLE tests_user", alias=other_connection.alias)
     with in_a_thread(other_connection, "LOCK TABLE tests_nullable", "COMMIT"):
-        got += [row.user.name for row in rows]
-    assert got == EVERY
+        got += rows
+    assert [row.user and row.user.name for row in got] == EVERY
     assert "deadlock detected" in caplog.text
 
 

@@ -25,7 +25,17 @@ from tests.models.inheritance import (
     Tagged,
 )
 from tests.models.keys import Badge, Composite, CompositePart, Member, Profile, Uuid, Worded
-from tests.models.keysets import Awkward, Deep, DeepPart, Owner, Ranked, State, Unique
+from tests.models.keysets import (
+    Awkward,
+    Deep,
+    DeepPart,
+    Indexed,
+    IndexedProxy,
+    Owner,
+    Ranked,
+    State,
+    Unique,
+)
 from tests.models.managers import (
     AsManager,
     Foreign,
@@ -54,6 +64,8 @@ __all__ = [
     "CurrentAccount",
     "Deep",
     "DeepPart",
+    "Indexed",
+    "IndexedProxy",
     "Derived",
     "Described",
     "Event",

@@ -120,6 +120,39 @@ class DeepPart(models.Model):
     objects = ChunkedManager()
 
 
+class Indexed(models.Model):
+    """Indexes of many kinds, for orders that they fit and orders that they don't."""
+
+    class Kind(models.TextChoices):
+        GOOD = "g"
+        BAD = "b"
+
+    kind = models.CharField(max_length=1, choices=Kind.choices, default=Kind.GOOD)
+    is_open = models.BooleanField(default=False, db_index=True)
+    owner = models.ForeignKey(Owner, models.CASCADE, null=True)
+    a = models.IntegerField(default=0)
+    b = models.IntegerField(default=0)
+    c = models.IntegerField(default=0)
+    d = models.IntegerField(null=True)
+    e = models.IntegerField(default=0, unique=True)
+    name = models.CharField(max_length=20, default="")
+
+    objects = ChunkedManager()
+
+    class Meta:
+        indexes = [
+            models.Index(fields=["a", "b"], name="indexed_a_b"),
+            models.Index(fields=["kind", "-b", "-id"], name="indexed_kind_b"),
+            models.Index(fields=["c"], condition=models.Q(a=1), name="indexed_c_of_a"),
+            models.Index(Lower("name").desc(), name="indexed_name"),
+        ]
+
+
+class IndexedProxy(Indexed):
+    class Meta:
+        proxy = True
+
+
 class SingleField(models.FloatField):
     """A float of 4 bytes, of which the database shows less than it compares."""
 
