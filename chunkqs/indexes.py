@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.utils import names_digest
 from django.db.models import Index, QuerySet, UniqueConstraint
-from django.db.models.expressions import Col
+from django.db.models.expressions import Col, OrderBy
 
 from . import order_internals
 
@@ -34,10 +34,11 @@ UNKNOWN = Part("")
 
 
 class Term(NamedTuple):
-    """A part, and its direction."""
+    """A part, its direction, and the place of its NULLs: None leaves that to the database."""
 
     part: Part
     descending: bool = False
+    nulls_first: bool | None = None
 
 
 Terms = tuple[Term, ...]
@@ -108,12 +109,16 @@ class Table:
     def _terms(self, declared: Any) -> Terms:
         if declared.expressions:
             ordered = order_internals.resolved_index(self.source, declared.expressions)
-            return tuple(Term(self.part(one.expression), one.descending) for one in ordered)
+            return tuple(self._ordered(one) for one in ordered)
         if isinstance(declared, UniqueConstraint):
             return self._named(declared.fields)
         columns = self._named(name for name, _ in declared.fields_orders)
         orders = [order == "DESC" for _, order in declared.fields_orders]
         return tuple(map(Term, (column.part for column in columns), orders))
+
+    def _ordered(self, order: OrderBy) -> Term:
+        nulls_first = True if order.nulls_first else False if order.nulls_last else None
+        return Term(self.part(order.expression), order.descending, nulls_first)
 
     def _is_made(self, declared: Any) -> bool:
         """Tell whether the database has the index, with an order, and for rows of the query."""

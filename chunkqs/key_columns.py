@@ -47,12 +47,17 @@ class KeyColumn:
         )
 
     def order(self) -> OrderBy:
-        """Return the column as a term of `order_by()`."""
+        """Return the column as a term of `order_by()`.
+
+        An index may fit the order that has NULLs in another place: where there are none,
+        theirs is not asked for.
+        """
+        nulls_first = self.nulls_first if self.nullable else None
         return OrderBy(
             self.expression,
             descending=self.descending,
-            nulls_first=True if self.nulls_first else None,
-            nulls_last=True if self.nulls_first is False else None,
+            nulls_first=True if nulls_first else None,
+            nulls_last=True if nulls_first is False else None,
         )
 
     def has_nulls_first(self, connection: BaseDatabaseWrapper) -> bool:

@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models import QuerySet
+from django.db.models import QuerySet, Value
+from django.db.models.expressions import Expression, OrderBy
 from django.db.models.sql.compiler import SQLCompiler
 
 from . import order_internals
+from .access import access_of
 from .errors import KeysetError
 from .internals import Block, Statement, compile_select, selected_width
 from .key_columns import KeyColumn
 from .keyset import Keyset
 from .predicates import Position, between, separately_between
 from .sort_lengths import SortLength
+from .stretches import Stretch, stretches
 
 #: Stands for the number of rows in a compiled statement; no table has as many.
 LIMIT = 8_888_888_888_888_888_887
-#: Databases that find their place in an index for one range, but not for several at once.
-READS_RANGES_APART = {"postgresql", "sqlite"}
+NULLS = {None: "", True: " NULLS FIRST", False: " NULLS LAST"}
 
 
 class Slot(NamedTuple):
@@ -66,10 +68,12 @@ class KeysetQuery:
         self.connection = connection
         self._width = len(keyset.columns)
         self._sort_length = SortLength(connection)
+        self._access = access_of(keyset, connection)
+        self._source = order_internals.as_intervals(keyset.source, self._access.pinned)
         self._templates: dict[Any, Template | None] = {}
-        self._ordered = keyset.queryset
-        first, self.compiler = self._compile(self._ordered)
-        self._templates[None, None] = first and Template.of(first)
+        first, self.compiler = self._compile(self._ordered(keyset.columns))
+        if not self._access.nulls_apart:
+            self._templates[None, None] = first and Template.of(first)
 
     def statement(
         self, start: Position | None, end: Position | None, limit: int
@@ -101,13 +105,13 @@ class KeysetQuery:
 
     def last(self) -> Statement | None:
         """Return the query of the last row: one raw row, for `position()`."""
-        queryset = order_internals.without_lock(self.keyset.reverse().queryset)
-        if not order_internals.groups(queryset) and not order_internals.is_distinct(queryset):
-            queryset = queryset.values_list("pk")
-        statement, _ = self._compile(queryset)
-        if statement is None:
-            return None
-        return self._sort_length.applied(Template.of(statement).fill(None, None, 1))
+        keyset = self.keyset.reverse()
+        source = order_internals.without_lock(keyset.source)
+        if not order_internals.groups(source) and not order_internals.is_distinct(source):
+            source = source.values_list("pk")
+        query = KeysetQuery(replace(keyset, source=source), self.connection)
+        query._sort_length = self._sort_length
+        return query.statement(None, None, 1)
 
     def check_progress(self, start: Position, block: Block) -> None:
         """Raise KeysetError if the row at `start` came again in the block behind it.
@@ -130,41 +134,65 @@ class KeysetQuery:
 
     def _template(self, start: Position | None, end: Position | None) -> Template | None:
         after, until = _slots(start, False), _slots(end, True)
-        if after is None or self._reads_at_once():
-            ranges = between(self.keyset.columns, after, until, self.connection)
-            statement = self._select(ranges)
+        whole = Stretch(self.keyset.columns, after, until)
+        apart = self._access.nulls_apart
+        found = stretches(*whole[:3], self.connection) if apart else [whole]
+        statements = [
+            statement
+            for number, stretch in enumerate(found)
+            for statement in self._statements(stretch, number)
+        ]
+        if len(statements) > 1:
+            return Template.of(self._union(statements))
+        return Template.of(statements[0]) if statements else None
+
+    def _statements(self, stretch: Stretch, number: int) -> Iterator[Statement]:
+        """Yield a statement for each range that is read by itself, the nearest first."""
+        columns, start, end, conditions = stretch
+        ordered = order_internals.restrict(self._ordered(columns), conditions)
+        if start is None or not self._access.ranges_apart:
+            ranges = [between(columns, start, end, self.connection)]
         else:
-            statement = self._select_apart(after, until)
-        return statement and Template.of(statement)
+            ranges = separately_between(columns, start, end, self.connection)
+        for parts in ranges:
+            statement, _ = self._compile(order_internals.restrict(ordered, parts), number)
+            if statement is not None:
+                yield statement
 
-    def _reads_at_once(self) -> bool:
-        queryset = self._ordered
-        return (
-            self.connection.vendor not in READS_RANGES_APART
-            or order_internals.is_locking(queryset)  # not allowed with UNION
-            or order_internals.is_distinct(queryset)
-        )
-
-    def _select(self, conditions: Sequence[Any]) -> Statement | None:
-        return self._compile(order_internals.restrict(self._ordered, conditions))[0]
-
-    def _select_apart(self, after: Position, until: Position | None) -> Statement | None:
-        ranges = separately_between(self.keyset.columns, after, until, self.connection)
-        statements = [s for conditions in ranges if (s := self._select(conditions))]
-        if len(statements) < 2:
-            return statements[0] if statements else None
-        return self._union(statements)
+    def _ordered(self, columns: Iterable[KeyColumn]) -> QuerySet[Any, Any]:
+        front = [OrderBy(column, descending=down) for column, down in self._access.front]
+        return order_internals.ordered_by(self._source, [*front, *(c.order() for c in columns)])
 
     def _union(self, statements: Sequence[Statement]) -> Statement:
         wrapped = "SELECT * FROM (%s)" if self.connection.vendor == "sqlite" else "(%s)"
-        first = selected_width(self.compiler) + 1
-        terms = [_by_number(first + i, c) for i, c in enumerate(self.keyset.columns)]
         union = " UNION ALL ".join(wrapped.replace("%s", s.sql) for s in statements)
         params = [param for statement in statements for param in statement.params]
-        return Statement(f"{union} ORDER BY {', '.join(terms)} LIMIT {LIMIT}", tuple(params))
+        order = ", ".join(self._numbered_order())
+        return Statement(f"{union} ORDER BY {order} LIMIT {LIMIT}", tuple(params))
 
-    def _compile(self, queryset: QuerySet[Any, Any]) -> tuple[Statement | None, SQLCompiler]:
-        return compile_select(queryset[:LIMIT], self.connection, extra=self.keyset.expressions)
+    def _numbered_order(self) -> Iterator[str]:
+        """Yield the order of the rows of several statements, by the numbers of the columns."""
+        number = selected_width(self.compiler) + 1
+        if self._numbers_stretches:
+            yield str(number)
+            number += 1
+        for position, column in enumerate(self.keyset.columns, number):
+            nulls = "" if self._numbers_stretches else NULLS[column.nulls_first]
+            yield f"{position}{' DESC' if column.descending else ''}{nulls}"
+
+    @property
+    def _numbers_stretches(self) -> bool:
+        """Whether the number of the stretch is selected, where no order can name its NULLs."""
+        has_nulls = self.connection.features.supports_order_by_nulls_modifier
+        return self._access.nulls_apart and not has_nulls
+
+    def _compile(
+        self, queryset: QuerySet[Any, Any], stretch: int = 0
+    ) -> tuple[Statement | None, SQLCompiler]:
+        extra: list[Expression] = list(self.keyset.expressions)
+        if self._numbers_stretches:
+            extra.insert(0, Value(stretch))
+        return compile_select(queryset[:LIMIT], self.connection, extra=extra)
 
 
 def _nulls(position: Position | None) -> tuple[bool, ...] | None:
@@ -177,8 +205,3 @@ def _slots(position: Position | None, end: bool) -> Position | None:
     return tuple(
         None if value is None else Slot(end, column) for column, value in enumerate(position)
     )
-
-
-def _by_number(number: int, column: KeyColumn) -> str:
-    nulls = {None: "", True: " NULLS FIRST", False: " NULLS LAST"}[column.nulls_first]
-    return f"{number}{' DESC' if column.descending else ''}{nulls}"

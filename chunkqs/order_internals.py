@@ -5,12 +5,13 @@ Each piece names the Django versions it was read and tested against, as in `inte
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from django.db.models import Model, QuerySet
 from django.db.models.expressions import Col, Expression, OrderBy
 from django.db.models.fields.reverse_related import ForeignObjectRel
+from django.db.models.lookups import Exact
 from django.db.models.sql.constants import LOUTER
 from django.db.models.sql.datastructures import Join
 from django.db.models.sql.where import AND
@@ -177,13 +178,43 @@ def pinned(queryset: QuerySet[Any, Any]) -> list[Col]:
     """Return the columns of the queryset's own table that have one value in all its rows."""
     where, alias = queryset.query.where, base_alias(queryset)
     lookups: list[Any] = [] if where.negated or where.connector != AND else where.children
-    columns = [
-        lookup.lhs
-        for lookup in lookups
-        if getattr(lookup, "lookup_name", "") == "exact" and isinstance(lookup.lhs, Col)
-        if not hasattr(lookup.rhs, "resolve_expression")
-    ]
+    columns = [lookup.lhs for lookup in lookups if _is_exact(lookup)]
     return [column for column in columns if column.alias == alias]
+
+
+def _is_exact(lookup: Any) -> bool:
+    return (
+        isinstance(lookup, Exact)
+        and isinstance(lookup.lhs, Col)
+        and not hasattr(lookup.rhs, "resolve_expression")
+    )
+
+
+# Django 5.2, 6.0, 6.1: a lookup has prepared its rhs when it was made; another one of the
+# same field takes it over as it is.
+def as_intervals(queryset: QuerySet[Any, Any], columns: Collection[Any]) -> QuerySet[Any, Any]:
+    """Return a clone in which `columns`, pinned ones, lie from their value to their value."""
+    if not columns:
+        return queryset
+    clone = queryset.all()
+    where: Any = clone.query.where
+    where.children = [
+        turned
+        for lookup in where.children
+        for turned in (
+            [_turned(lookup, "gte"), _turned(lookup, "lte")]
+            if _is_exact(lookup) and lookup.lhs in columns
+            else [lookup]
+        )
+    ]
+    return clone
+
+
+def _turned(lookup: Any, name: str) -> Any:
+    kind = lookup.lhs.output_field.get_lookup(name)
+    turned = kind.__new__(kind)
+    turned.__dict__.update(lookup.__dict__)
+    return turned
 
 
 # Django 5.2, 6.0, 6.1: a resolved expression's columns are Col, or what refers to them.

@@ -340,9 +340,9 @@ def test_statements_are_compiled_once_for_each_shape(monkeypatch: pytest.MonkeyP
     compiled: list[QuerySet[Any, Any]] = []
     original = query._compile
 
-    def compile_and_count(queryset: QuerySet[Any, Any]) -> Any:
+    def compile_and_count(queryset: QuerySet[Any, Any], stretch: int) -> Any:
         compiled.append(queryset)
-        return original(queryset)
+        return original(queryset, stretch)
 
     monkeypatch.setattr(query, "_compile", compile_and_count)
     for number in range(5):

@@ -64,6 +64,12 @@ class Ranked(models.Model):
 
     objects = ChunkedManager()
 
+    class Meta:
+        indexes = [
+            models.Index(fields=["name", "maybe"], name="ranked_maybe"),
+            models.Index(fields=["name", "-moment"], name="ranked_moment"),
+        ]
+
 
 class Unique(models.Model):
     """Sets of columns that make an order total, and some that only seem to."""

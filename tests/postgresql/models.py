@@ -1,9 +1,10 @@
-"""Arrays, ranges and hstore's siblings, which only PostgreSQL has."""
+"""Arrays, ranges, and NULLs in an index where the database would not put them."""
 
 from __future__ import annotations
 
 from django.contrib.postgres import fields
 from django.db import models
+from django.db.models import F
 
 from chunkqs import ChunkedManager
 
@@ -18,3 +19,14 @@ class Ranged(models.Model):
     times = fields.DateTimeRangeField()
 
     objects = ChunkedManager()
+
+
+class NullsFirst(models.Model):
+    number = models.IntegerField(null=True)
+
+    objects = ChunkedManager()
+
+    class Meta:
+        indexes = [
+            models.Index(F("number").asc(nulls_first=True), F("id"), name="nulls_first"),
+        ]
