@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from django.db import connections
-from django.db.models import Manager, QuerySet
+from django.db.models import QuerySet
+from django.db.models.manager import BaseManager
 from django.utils.connection import ConnectionDoesNotExist
 
 
 def checked_queryset(queryset: Any, function: str) -> QuerySet[Any, Any]:
     """Return a clone of `queryset`, which later changes to it don't reach."""
-    if isinstance(queryset, Manager):
+    if isinstance(queryset, BaseManager):
         queryset = queryset.all()
     if not isinstance(queryset, QuerySet):
         raise TypeError(

@@ -6,6 +6,7 @@ from typing import Any, Self, TypeVar
 
 from django.db.models import QuerySet
 
+from .errors import KeysetError
 from .keyset import Position
 from .walks import Piece, Walk
 
@@ -15,11 +16,11 @@ Row = TypeVar("Row")
 class Chunk(list[Row]):
     """A list of rows that knows its number, its position and the queryset that it came from."""
 
-    number: int
+    number: int = 0
     """Counted from 0."""
-    last: Position | None
-    _before: Position | None
-    _walk: Walk
+    last: Position | None = None
+    _before: Position | None = None
+    _walk: Walk | None = None
 
     @classmethod
     def of(cls, walk: Walk, number: int, piece: Piece, before: Position | None) -> Self:
@@ -37,8 +38,9 @@ class Chunk(list[Row]):
 
         Raises KeysetError where the query has no total order (union, grouped values).
         """
-        self._walk.needed_keyset()
-        return self._walk.token(self.last or ())
+        walk = self._needed_walk()
+        walk.needed_keyset()
+        return walk.token(self.last or ())
 
     @property
     def queryset(self) -> QuerySet[Any, Any]:
@@ -47,4 +49,9 @@ class Chunk(list[Row]):
         It names the range, not the rows: what has been inserted into the range since is in
         it, what has left the range or the filter is not. Raises KeysetError as `position`.
         """
-        return self._walk.between(self._before, self.last)
+        return self._needed_walk().between(self._before, self.last)
+
+    def _needed_walk(self) -> Walk:
+        if self._walk is None:
+            raise KeysetError("Only a Chunk that came from chunks() has a position and a queryset.")
+        return self._walk

@@ -12,6 +12,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import QuerySet
 
 from .internals import Statement, compile_select
+from .order_internals import without_lock
 
 
 class Explanation(NamedTuple):
@@ -32,7 +33,7 @@ def estimate(queryset: QuerySet[Any, Any], connection: BaseDatabaseWrapper) -> i
     """
     if connection.vendor not in EXPLAINERS:
         return queryset.count()
-    statement = compile_select(queryset.all(), connection).statement
+    statement = compile_select(without_lock(queryset), connection).statement
     explanation = statement and explain(connection, statement)
     return explanation.rows if explanation else 0
 

@@ -7,7 +7,7 @@ from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Iterable, Iterator
 from dataclasses import replace
 from math import ceil
-from typing import Any, Generic, Self, TypeVar, overload
+from typing import Any, Generic, NoReturn, Self, TypeVar, overload
 from weakref import WeakKeyDictionary
 
 from asgiref.sync import sync_to_async
@@ -130,7 +130,17 @@ class Lazy(ABC, Generic[Handed]):
     def __repr__(self) -> str:
         """Describe the walk, without a query."""
         label = self._walk.queryset.model._meta.label
-        return f"<{type(self).__name__}: {self._walk.method}() of {label}>"
+        return f"<{type(self).__name__}: {self._method()} of {label}>"
+
+    def _method(self) -> str:
+        return f"{self._walk.method}()"
+
+    def __reduce__(self) -> NoReturn:
+        """Refuse to be pickled: that would run the query, and hold all its rows."""
+        raise TypeError(
+            f"A {type(self).__name__} cannot be pickled: it reads from a connection of this "
+            "process. Pickle the queryset's `query`, or hand on a position of keyset_iter()."
+        )
 
 
 class LazyRows(Lazy[Row]):
@@ -191,7 +201,7 @@ class LazyRows(Lazy[Row]):
                 'pip install "chunkqs[progress]".'
             ) from error
         options = {"total": self.estimate(), "unit": " rows", **options}
-        bar: Iterable[Row] = tqdm(iter(self), **options)
+        bar: Iterable[Row] = tqdm(self, **options)
         return bar
 
 
@@ -203,6 +213,9 @@ class LazyChunks(Lazy[Chunk[Row]]):
 
     def _portion(self, run: Run, piece: Piece) -> Iterator[Chunk[Row]]:
         return iter([Chunk.of(self._walk, run.number, piece, run.before)])
+
+    def _method(self) -> str:
+        return "stream().chunks()" if self._walk.method == "stream" else "chunks()"
 
     def __len__(self) -> int:
         size = self._walk.sizing.chunk_size

@@ -52,7 +52,11 @@ def _is_of_one_table(keyset: Keyset) -> bool:
     if order_internals.groups(source) or order_internals.is_distinct(source):
         return False
     own = {order_internals.base_alias(source)}
-    return all(order_internals.aliases(column.expression) <= own for column in keyset.columns)
+    expressions = [column.expression for column in keyset.columns]
+    return all(
+        order_internals.aliases(expression) <= own and not order_internals.has_query(expression)
+        for expression in expressions
+    )
 
 
 def _is_fitted(order: Order, indexes: Iterable[Terms], connection: BaseDatabaseWrapper) -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Collection, Iterable
 from typing import Any
 
 from django.db.models import Model, QuerySet
-from django.db.models.expressions import Col, Expression, OrderBy
+from django.db.models.expressions import Col, Expression, OrderBy, Subquery
 from django.db.models.fields.reverse_related import ForeignObjectRel
 from django.db.models.lookups import Exact
 from django.db.models.sql.constants import LOUTER
@@ -224,6 +224,13 @@ def aliases(expression: Any) -> set[str]:
         return {str(expression.alias)}
     parts = [part for part in expression.get_source_expressions() if part is not None]
     return set().union(*map(aliases, parts))
+
+
+# Django 5.2, 6.0, 6.1: Subquery and Exists have a query among their source expressions.
+def has_query(expression: Any) -> bool:
+    """Tell whether an expression runs a query of its own."""
+    parts = [part for part in expression.get_source_expressions() if part is not None]
+    return isinstance(expression, Subquery) or any(map(has_query, parts))
 
 
 # Django 5.2, 6.0, 6.1: the expressions of an index are as those of order_by(): F(), OrderBy,

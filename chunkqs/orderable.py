@@ -14,6 +14,8 @@ from . import order_internals
 from .errors import KeysetError
 from .internals import unfold
 
+ADVICE = " Use stream(), which needs no order."
+
 #: Types that some database cannot compare, or that a position cannot hold, by class name.
 WITHOUT_ORDER = {"HStoreField", "RangeField", "BaseSpatialField", "SearchVectorField"}
 #: Functions with a new value in each query, by their name in SQL.
@@ -100,7 +102,4 @@ def _named(expression: Any) -> str:
 
 
 def _refusal(part: str, reason: str) -> KeysetError:
-    return KeysetError(
-        f"A walk by keyset cannot follow this query: {part} ({reason}). "
-        "Use stream(), which needs no order."
-    )
+    return KeysetError(f"A walk by keyset cannot follow this query: {part} ({reason}).{ADVICE}")

@@ -77,6 +77,7 @@ class Fetch(Thread):
     def result(self) -> Block:
         """Wait for the block; raise what the fetch has raised."""
         self.join()
-        if self._error is not None:
-            raise self._error
+        error, self._error = self._error, None
+        if error is not None:
+            raise error
         return self._block

@@ -21,6 +21,7 @@ from .internals import Statement
 from .keyset import keyset_of
 from .keyset_query import KeysetQuery
 from .keyset_source import KeysetSource
+from .orderable import ADVICE
 from .read_ahead import ReadAheadSource, is_worth_it
 from .requests import Request
 from .retries import Retries
@@ -58,9 +59,8 @@ def open_route(request: Request) -> Route:
     """Open a source for `request`, the first way that fits."""
     if in_transaction(request.connection):
         return _in_callers_transaction(request)
-    if request.private is not True and (small := small_result(request)):
-        say(request, "a small result, by a plain query")
-        return Route(PlainSource(small.block), small.compiler)
+    if request.private is not True and (small := _small(request)):
+        return small
     if request.private is not False and (private := _on_private_connection(request)):
         return private
     return _on_callers_connection(request)
@@ -71,6 +71,14 @@ def in_transaction(connection: BaseDatabaseWrapper) -> bool:
     return connection.in_atomic_block or not connection.get_autocommit()
 
 
+def _small(request: Request) -> Route | None:
+    small = small_result(request)
+    if small is None:
+        return None
+    say(request, "a small result, by a plain query")
+    return Route(PlainSource(small.block), small.compiler)
+
+
 def _in_callers_transaction(request: Request) -> Route:
     connection = request.connection
     if request.private:
@@ -79,7 +87,7 @@ def _in_callers_transaction(request: Request) -> Route:
             "transaction's own rows. Leave private= out, or stream outside of atomic()."
         )
     if connection.vendor == "mysql":
-        return _by_keyset_or_refuse(request)
+        return _small(request) or _by_keyset_or_refuse(request)
     statement, compiler = request.compile()
     if statement is None:
         return Route(PlainSource([]), compiler)
@@ -98,8 +106,8 @@ def _by_keyset_or_refuse(request: Request) -> Route:
         raise NotSupportedError(
             "stream() inside a transaction on MySQL or MariaDB reads by keyset, since an "
             "unbuffered cursor would block the connection, and this query has no order to read "
-            f"by: {error} Stream it outside of atomic(), or use iterator(), which reads the "
-            "whole result into memory."
+            f"by: {str(error).removesuffix(ADVICE)} Stream it outside of atomic(), or use "
+            "iterator(), which reads the whole result into memory."
         ) from error
     say(request, "by keyset in the caller's transaction")
     return route
@@ -107,7 +115,8 @@ def _by_keyset_or_refuse(request: Request) -> Route:
 
 def _by_keyset(request: Request) -> Route:
     query = KeysetQuery(keyset_of(request.queryset.all()), request.connection)
-    return Route(KeysetSource(query, request.connection), query.compiler)
+    source = KeysetSource(query, request.connection, look_up_end=True)
+    return Route(source, query.compiler)
 
 
 def _on_private_connection(request: Request) -> Route | None:

@@ -118,3 +118,7 @@ class AsyncHandOut(AsyncIterator[Handed], Generic[Handed]):
         """End the run; no row comes after."""
         self._handed = iter(())
         self._run.close()
+
+    def __del__(self) -> None:
+        """A loop that is left drops its iterator, whatever else holds the rows."""
+        self._run.close()

@@ -128,6 +128,7 @@ class PostgreSQLSession(Session):
     def transfer(self, driver_connection: Any) -> None:
         """Carry over, plan the statement to lock what it reads, and compare: 3 queries."""
         self._state = DriverState(driver_connection)
+        self._state.take_types(self.connection.connection)
         self._state.begin_repeatable_read()
         with self.cursor(driver_connection) as cursor:
             self._carry_over(cursor, driver_connection.info.user)
@@ -186,14 +187,24 @@ class DriverState:
     def __init__(self, driver_connection: Any) -> None:
         self._driver_connection = driver_connection
         self.psycopg2 = hasattr(driver_connection, "set_session")
-        self._before = {
-            name: getattr(driver_connection, name)
-            for name in ("autocommit", "isolation_level", self._read_only)
-        }
+        names = ["autocommit", "isolation_level", self._read_only]
+        # psycopg 3.2 and 3.3: where connect() puts the types of the context it is given.
+        names += [] if self.psycopg2 else ["_adapters"]
+        self._before = {name: getattr(driver_connection, name) for name in names}
 
     @property
     def _read_only(self) -> str:
         return "readonly" if self.psycopg2 else "read_only"
+
+    def take_types(self, callers: Any) -> None:
+        """Read every type as the caller's connection does, whatever was registered there."""
+        if self.psycopg2:
+            self._driver_connection.string_types.update(callers.string_types)
+            self._driver_connection.binary_types.update(callers.binary_types)
+        else:
+            from psycopg.adapt import AdaptersMap
+
+            self._driver_connection._adapters = AdaptersMap(callers.adapters)
 
     def begin_repeatable_read(self) -> None:
         """Let the next statement begin the transaction: one snapshot, nothing written."""

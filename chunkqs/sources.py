@@ -116,7 +116,7 @@ class TransactionSource(CursorSource):
         mark = transaction_mark(self._connection)
         if mark is self._mark and self._connection.in_atomic_block:
             return True
-        if self._connection.get_autocommit() and not self._connection.in_atomic_block:
+        if self._connection.autocommit and not self._connection.in_atomic_block:
             return False
         alive = self._is_known_to_server()
         self._mark = mark if alive else self._mark
@@ -127,7 +127,9 @@ class TransactionSource(CursorSource):
         name = self._cursor.cursor.name
         if self._connection.needs_rollback or is_lost(self._cursor):
             return False
-        with self._connection.cursor() as cursor:
+        # By the driver: a cursor may be dropped in an event loop, where Django's may not be used.
+        connection = self._connection
+        with connection.wrap_database_errors, connection.connection.cursor() as cursor:
             cursor.execute("SELECT 1 FROM pg_catalog.pg_cursors WHERE name = %s", [name])
             return cursor.fetchone() is not None
 

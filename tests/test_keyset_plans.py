@@ -77,7 +77,9 @@ ORDERS: dict[str, Callable[[], QuerySet[Any, Any]]] = {
     "no NULLs to come last": lambda: Deep.objects.order_by(F("number").asc(nulls_last=True)),
     "filtered": lambda: Deep.objects.filter(kind="1").order_by("number"),
     "filtered, descending": lambda: Deep.objects.filter(kind="1").order_by("-number"),
-    "filtered, mixed directions": lambda: Deep.objects.filter(kind="1").order_by("-few", "number"),
+    "filtered, mixed directions": lambda: Deep.objects.filter(kind="1").order_by(
+        "-few", "number", "-id"
+    ),
 }
 EXPRESSIONS: dict[str, Callable[[], QuerySet[Any, Any]]] = {
     "function": lambda: Deep.objects.order_by(Lower("name")),

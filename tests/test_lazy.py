@@ -4,19 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import pickle
+import sys
 import threading
 from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 import pytest
 from asgiref.sync import sync_to_async
-from django.db import connection, connections
+from django.db import connection, connections, transaction
 from django.db.models.query import ModelIterable
 from django.template import Context, Engine
 from django.test.utils import CaptureQueriesContext
 
 from chunkqs import Chunk, KeysetError, LazyChunks, LazyRows, chunks, keyset_iter, stream
-from tests.leftovers import Leftovers
+from tests.leftovers import Leftovers, open_cursors
 from tests.models import Event
 from tests.rows import another, make
 
@@ -172,6 +175,102 @@ def test_breaking_out_of_an_async_for_leaves_nothing_open(
 
 
 @both
+@pytest.mark.parametrize("way_out", ["break", "exception", "with", "cancelled"])
+def test_an_async_for_that_is_left_is_closed_although_the_rows_have_a_name(
+    walk: Any, way_out: str, nothing_left_open: Leftovers
+) -> None:
+    rows = walk(ordered(), chunk_size=7)
+
+    async def leave() -> None:
+        async for _ in rows:
+            if way_out == "exception":
+                raise KeyError("of the caller's")
+            if way_out == "cancelled":
+                raise asyncio.CancelledError
+            break
+
+    async def walk_a_little() -> None:
+        if way_out == "with":
+            async with rows:
+                await leave()
+        else:
+            with suppress(KeyError, asyncio.CancelledError):
+                await leave()
+
+    run(walk_a_little())
+    nothing_left_open.check()
+    assert repr(rows)  # has been held until now
+
+
+@both
+def test_a_held_async_iterator_is_closed_by_the_rows(
+    walk: Any, nothing_left_open: Leftovers
+) -> None:
+    rows = walk(ordered(), chunk_size=7)
+
+    async def hold() -> Any:
+        iterator = aiter(rows)
+        await anext(iterator)
+        await rows.aclose()
+        return iterator
+
+    iterator = run(hold())
+    nothing_left_open.check()
+    assert iterator is not None
+
+
+@pytest.mark.database("postgresql")
+@pytest.mark.parametrize("ended", [False, True])
+def test_dropping_rows_of_a_transaction_in_an_event_loop_is_no_error(
+    ended: bool, nothing_left_open: Leftovers
+) -> None:
+    unraisable: list[Any] = []
+
+    async def walk_a_little(rows: Any) -> None:
+        iterator = aiter(rows)
+        await anext(iterator)
+        if ended:
+            await sync_to_async(transaction.rollback)()
+        del iterator
+
+    async def drop() -> None:
+        await sync_to_async(transaction.set_autocommit)(False)
+        await walk_a_little(stream(ordered(), chunk_size=7))
+        assert await sync_to_async(open_cursors)() == []
+        await sync_to_async(transaction.rollback)()
+        await sync_to_async(transaction.set_autocommit)(True)
+
+    with catch_unraisable(unraisable):
+        run(drop())
+    assert unraisable == []
+
+
+@contextmanager
+def catch_unraisable(caught: list[Any]) -> Iterator[None]:
+    hook, sys.unraisablehook = sys.unraisablehook, caught.append
+    try:
+        yield
+    finally:
+        sys.unraisablehook = hook
+
+
+@both
+def test_rows_refuse_to_be_pickled_with_a_reason(walk: Any) -> None:
+    for rows in (walk(ordered()), walk(ordered()).chunks(5)):
+        with pytest.raises(TypeError, match="position of keyset_iter"):
+            pickle.dumps(rows)
+
+
+def test_a_chunk_of_ones_own_has_no_position() -> None:
+    chunk = Chunk([1, 2])
+    assert chunk.number == 0
+    with pytest.raises(KeysetError, match="came from chunks"):
+        _ = chunk.position
+    with pytest.raises(KeysetError, match="came from chunks"):
+        _ = chunk.queryset
+
+
+@both
 def test_a_cancelled_task_leaves_nothing_open(walk: Any, nothing_left_open: Leftovers) -> None:
     begun = asyncio.Event()
 
@@ -256,6 +355,17 @@ def test_progress_shows_a_bar_and_yields_the_rows(walk: Any, capsys: Any) -> Non
     pytest.importorskip("tqdm")
     assert list(walk(ordered()).progress()) == list(ordered())
     assert "rows" in capsys.readouterr().err
+
+
+def test_a_bar_that_has_a_name_holds_nothing_open_after_break(
+    nothing_left_open: Leftovers,
+) -> None:
+    pytest.importorskip("tqdm")
+    bar: Any = stream(ordered(), chunk_size=7).progress()
+    for _ in bar:
+        break
+    nothing_left_open.check()
+    bar.close()
 
 
 def test_the_position_is_that_of_the_last_row_handed_out() -> None:

@@ -4,11 +4,19 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
-from django.db import InterfaceError, OperationalError, connection, connections, transaction
-from django.db.models import QuerySet
+from django.db import (
+    InterfaceError,
+    NotSupportedError,
+    OperationalError,
+    connection,
+    connections,
+    transaction,
+)
+from django.db.models import Count, QuerySet
 from django.db.transaction import TransactionManagementError
 from django.test.utils import CaptureQueriesContext
 
@@ -233,6 +241,34 @@ def make_wide() -> None:
         Event.objects.bulk_create(copied(event) for event in list(Event.objects.all()))
 
 
+@pytest.mark.database("postgresql")
+def test_types_registered_on_the_callers_connection_are_read_alike() -> None:
+    register_shouting(connection.connection)
+    expected = list(events().values_list("path", flat=True))
+    assert expected[0].startswith("READ BY OWN TYPE")
+    for private in (True, False):
+        rows = events().values_list("path", flat=True).stream(chunk_size=SIZE, private=private)
+        assert list(iter(rows)) == expected
+    connection.close()
+
+
+def register_shouting(driver_connection: Any) -> None:
+    """Let varchar be read in a way of its own, on one connection of psycopg2 or psycopg 3."""
+    if not hasattr(driver_connection, "set_session"):
+        from psycopg.types.string import TextLoader
+
+        class Shouting(TextLoader):
+            def load(self, data: Any) -> str:
+                return f"READ BY OWN TYPE {super().load(data)!r}"
+
+        driver_connection.adapters.register_loader("varchar", Shouting)
+    else:
+        from psycopg2 import extensions
+
+        own = extensions.new_type((1043,), "SHOUTING", lambda v, _: f"READ BY OWN TYPE {v!r}")
+        extensions.register_type(own, driver_connection)
+
+
 def copied(event: Event) -> Event:
     event.pk = None
     return event
@@ -423,3 +459,29 @@ def error_of(walk: Callable[[], Any]) -> tuple[type, str]:
     except (AttributeError, ValueError) as error:
         return type(error), str(error)
     raise AssertionError("it raised nothing")
+
+
+@pytest.mark.database("mysql")
+@pytest.mark.parametrize("private", [None, False])
+def test_rows_that_the_loop_inserts_do_not_prolong_a_stream_by_keyset(
+    private: bool | None,
+) -> None:
+    with transaction.atomic() if private is None else nullcontext():
+        rows = stream(Event.objects.all(), chunk_size=SIZE, private=private)
+        count = 0
+        for event in rows:
+            copied(event).save()
+            count += 1
+    assert count == ROWS
+
+
+@pytest.mark.database("mysql")
+def test_small_results_without_an_order_come_inside_a_transaction_too() -> None:
+    with transaction.atomic():
+        assert len(list(iter(Event.objects.all()[:5].stream()))) == 5
+        assert len(list(iter(Event.objects.order_by("?").stream()))) == ROWS
+        grouped = Event.objects.values("user").annotate(count=Count("id"))
+        assert list(iter(grouped.order_by("user").stream())) == list(grouped.order_by("user"))
+        with pytest.raises(NotSupportedError, match="random order") as caught:
+            list(iter(Event.objects.order_by("?").stream(chunk_size=5)))
+    assert "Use stream()" not in str(caught.value)
