@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
-from .row_internals import SQLCompiler, composite_width, converters_of, selected
+from .row_internals import SQLCompiler, composite_width, converters_of, is_djangos, selected
 
 
 class Columns:
@@ -52,6 +53,21 @@ class Columns:
     def conversions(self) -> list[str]:
         """Return the statements that convert each column in place, in Django's order."""
         return [f"c{column} = {self._conversion(column)}" for column in self.converters]
+
+    def keys(self, names: Iterable[str]) -> list[str]:
+        """Return names as expressions; a str of another class, as of an enum, stays what it is."""
+        return [self._key(number, name) for number, name in enumerate(names)]
+
+    def _key(self, number: int, name: str) -> str:
+        if type(name) is str:
+            return repr(name)
+        self.namespace[f"k{number}"] = name
+        return f"k{number}"
+
+    def may_defer(self, index: int) -> bool:
+        """Say whether a converter that isn't Django's may give DEFERRED for a value."""
+        functions, _ = self.converters.get(self.spans[index][0], ((), None))
+        return any(not is_djangos(function) for function in functions)
 
     def is_raw(self, index: int) -> bool:
         """Say whether the value at `index` is as the driver gave it."""

@@ -32,6 +32,8 @@ from dataclasses import dataclass
 from typing import Any
 from weakref import ref
 
+from django.db.models import DEFERRED
+
 from .columns import Columns
 from .generated import Hydrate, function, indented
 from .instances import Attribute, Instance, Relation
@@ -78,6 +80,7 @@ class Constructor:
         names = {
             **self.columns.namespace,
             "new": object.__new__,
+            "DEFERRED": DEFERRED,
             "ModelState": ModelState,
             "ref": ref,
             "db": self.db,
@@ -130,7 +133,8 @@ class Constructor:
         n = instance.number
         values = ", ".join(attribute.value for attribute in instance.attributes)
         # Django cuts the values out of the raw row, or of the list that it was converted to.
-        row = f"({values},)" if self.columns.are_raw else f"[{values}]"
+        is_tuple = self.columns.are_raw or (instance.is_reordered and len(instance.attributes) > 1)
+        row = f"({values},)" if is_tuple else f"[{values}]"
         lines = [f"x{n} = make{n}({row})"]
         if self._tracks_peers:
             lines += [f"peers{n}.append(ref(x{n}))", f"x{n}._state.peers = peers{n}"]
@@ -207,8 +211,10 @@ def is_wide(instance: Instance) -> bool:
 def assignment(instance: Instance, attribute: Attribute) -> str:
     n, name, value = instance.number, attribute.name, attribute.value
     if instance.is_direct or attribute.slot is Slot.PLAIN:
-        return f"d{n}[{name!r}] = {value}"
-    return f"setattr(x{n}, {name!r}, {value})"
+        code = f"d{n}[{name!r}] = {value}"
+    else:
+        code = f"setattr(x{n}, {name!r}, {value})"
+    return f"if {value} is not DEFERRED: {code}" if attribute.may_be_deferred else code
 
 
 def local(owner: Instance, relation: Relation) -> Lines:

@@ -26,6 +26,7 @@ from .row_internals import (
     ValuesListIterable,
     annotations_of,
     fetch_mode_of,
+    is_as_django_has_it,
     known_relations,
     named_tuple,
     names_of,
@@ -43,7 +44,8 @@ def hydrator(queryset: QuerySet[Any, Any], compiler: SQLCompiler) -> Hydrate:
     does. Raises what Django's iteration would, though for the whole block.
     """
     write = WRITERS.get(queryset._iterable_class)
-    if write is None or not compiler.select or not reads_as_django(compiler):
+    stands_in = compiler.select and reads_as_django(compiler) and is_as_django_has_it()
+    if write is None or not stands_in:
         return partial(iterate_block, queryset, compiler)
     return write(queryset, compiler) or partial(iterate_block, queryset, compiler)
 
@@ -58,6 +60,8 @@ def instances(queryset: QuerySet[Any, Any], compiler: SQLCompiler) -> Hydrate | 
         Attribute(name, columns.value(index), slot_of(instance.model, name), True)
         for name, index in annotations_of(compiler).items()
     ]
+    if any(type(annotation.name) is not str for annotation in annotations):
+        return None
     constructor = Constructor(
         columns=columns,
         instance=instance,
@@ -75,7 +79,8 @@ def dicts(queryset: QuerySet[Any, Any], compiler: SQLCompiler) -> Hydrate | None
     columns = Columns(compiler)
     if len(names) != len(columns):
         return None
-    items = (f"{name!r}: {columns.converted(index)}" for index, name in enumerate(names))
+    keys = columns.keys(names)
+    items = (f"{key}: {columns.converted(index)}" for index, key in enumerate(keys))
     return each(columns, f"{{{', '.join(items)}}}")
 
 

@@ -29,6 +29,7 @@ class Attribute(NamedTuple):
     value: str
     slot: Slot
     is_raw: bool
+    may_be_deferred: bool = False
 
 
 class Setter(NamedTuple):
@@ -49,6 +50,8 @@ class Instance:
     is_plain: bool
     """Whether it can be built without from_db()."""
     key: str
+    is_reordered: bool = False
+    """Whether its columns stand among the selected ones in another order than its fields."""
     relations: list[Relation] = field(default_factory=list)
 
     @property
@@ -105,7 +108,7 @@ class InstanceReader:
 
     def read(self, klass_info: Any) -> Instance:
         """Return the instance of a klass_info, and with it those that it leads to."""
-        model, indexes, names, key, related = loaded(klass_info, self.compiler)
+        model, indexes, names, key, related, is_reordered = loaded(klass_info, self.compiler)
         instance = Instance(
             number=next(self.numbers),
             model=model,
@@ -115,13 +118,20 @@ class InstanceReader:
             ],
             is_plain=is_plain(model) and in_order_of_fields(model, names),
             key=self.columns.value(key),
+            is_reordered=is_reordered,
         )
         instance.relations = [self._relation(info) for info in related]
         return instance
 
     def _attribute(self, model: type[Model], name: str, index: int) -> Attribute:
         value = self.columns.value(index)
-        return Attribute(name, value, slot_of(model, name), self.columns.is_raw(index))
+        return Attribute(
+            name,
+            value,
+            slot_of(model, name),
+            self.columns.is_raw(index),
+            self.columns.may_defer(index),
+        )
 
     def _relation(self, klass_info: dict[str, Any]) -> Relation:
         remote: Callable[[Any, Any], None] | None = klass_info["remote_setter"]

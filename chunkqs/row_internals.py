@@ -5,6 +5,7 @@ Each piece names the Django versions it was read and tested against.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from enum import Enum
 from functools import partial
@@ -31,6 +32,7 @@ from django.db.models.query import ModelIterable as ModelIterable
 from django.db.models.query import NamedValuesListIterable as NamedValuesListIterable
 from django.db.models.query import ValuesIterable as ValuesIterable
 from django.db.models.query import ValuesListIterable as ValuesListIterable
+from django.db.models.query_utils import DeferredAttribute
 from django.db.models.signals import post_init, pre_init
 from django.db.models.sql.compiler import SQLCompiler as SQLCompiler
 from django.db.models.utils import create_namedtuple_class
@@ -68,10 +70,10 @@ def _leaves_making_alone(base: type) -> bool:
     if base is object:
         return True
     if base is Model:
-        return all(
-            function.__globals__ is vars(django_base)
-            for function in (Model.__init__, Model.from_db.__func__)  # type: ignore[attr-defined]
-        ) and MAKING.isdisjoint(vars(base).keys() - {"__init__", "from_db"})
+        made_by = (Model.__init__, getattr(Model.from_db, "__func__", None))
+        return all(_is_defined_in_its_module(function, Model) for function in made_by) and (
+            MAKING.isdisjoint(vars(base).keys() - {"__init__", "from_db"})
+        )
     return all(
         name == "__dict__" and isinstance(vars(base)[name], GetSetDescriptorType)
         for name in MAKING & vars(base).keys()
@@ -116,6 +118,43 @@ def maker(
     return partial(from_db, db, names)
 
 
+# Django 5.2, 6.0, 6.1: Model.__init__() leaves out what it is given as DEFERRED.
+def is_djangos(function: Any) -> bool:
+    """Say whether a converter is one of Django's own, which give values alone."""
+    return str(getattr(function, "__module__", None) or "").startswith("django.")
+
+
+# Django 5.2, 6.0, 6.1: what the code that builds rows does in place of these, while they are
+# as Django has them: something may have been put in the place of one at any time.
+STANDS_FOR: list[tuple[type, str]] = [
+    (DeferredAttribute, "__get__"),
+    (FieldCacheMixin, "set_cached_value"),
+    (FileDescriptor, "__set__"),
+    (FlatValuesListIterable, "__iter__"),
+    (ForeignKeyDeferredAttribute, "__set__"),
+    (ImageFileDescriptor, "__set__"),
+    (ModelIterable, "__iter__"),
+    (NamedValuesListIterable, "__iter__"),
+    (django_query.RelatedPopulator, "populate"),
+    (ValuesIterable, "__iter__"),
+    (ValuesListIterable, "__iter__"),
+]
+
+
+def is_as_django_has_it() -> bool:
+    """Say whether none of the parts that are stood in for has been replaced."""
+    return (
+        django_base.ModelState is ModelState
+        and ModelState.__init__ is object.__init__
+        and all(_is_defined_in_its_module(vars(owner)[name], owner) for owner, name in STANDS_FOR)
+    )
+
+
+def _is_defined_in_its_module(function: Any, owner: type) -> bool:
+    own = vars(sys.modules[owner.__module__])
+    return getattr(function, "__globals__", None) is own
+
+
 # Django 5.2, 6.0, 6.1: results_iter() puts raw rows through these methods alone.
 def reads_as_django(compiler: SQLCompiler) -> bool:
     """Say whether the compiler's class turns raw rows into converted ones as Django's does."""
@@ -155,6 +194,8 @@ class Loaded(NamedTuple):
     """Where the selected column stands that is NULL when there is no such instance."""
     related: list[dict[str, Any]]
     """The klass_infos of the models that were joined to it."""
+    is_reordered: bool
+    """Whether Django picks its columns one by one."""
 
 
 # Django 5.2, 6.0, 6.1: klass_info, as ModelIterable and RelatedPopulator read it.
@@ -173,7 +214,8 @@ def loaded(klass_info: Any, compiler: SQLCompiler) -> Loaded:
     key = indexes[0]
     if "from_parent" in klass_info:
         key = indexes[names.index(model._meta.pk_fields[0].attname)]
-    return Loaded(model, indexes, names, key, klass_info.get("related_klass_infos", []))
+    related = klass_info.get("related_klass_infos", [])
+    return Loaded(model, indexes, names, key, related, bool(klass_info.get("from_parent")))
 
 
 # Django 5.2, 6.0, 6.1: from_db() goes by concrete_fields where some are deferred, else by
