@@ -9,13 +9,10 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from . import order_internals
 from .index_fit import Order
-from .key_columns import KeyColumn
 from .keyset import Keyset
 
 #: Databases that find their place in an index for one range, but not for several at once.
 READS_RANGES_APART = {"postgresql", "sqlite"}
-#: Databases that read an index along an order only with the NULLs on the index's side.
-READS_NULLS_APART = {"postgresql", "mysql"}
 
 
 class Access(NamedTuple):
@@ -23,8 +20,8 @@ class Access(NamedTuple):
 
     ranges_apart: bool
     """Each range is a SELECT of its own."""
-    nulls_apart: bool
-    """The rows with a NULL in the first column are."""
+    names_nulls: bool
+    """An index is declared that has the first NULLs where the database would not."""
     front: tuple[tuple[Any, bool], ...]
     """Columns of one value that stand before the order, and whether they descend."""
 
@@ -40,26 +37,21 @@ def access_of(keyset: Keyset, connection: BaseDatabaseWrapper) -> Access:
     divides = not order_internals.is_locking(source) and not order_internals.is_distinct(source)
     return Access(
         ranges_apart=divides and connection.vendor in READS_RANGES_APART,
-        nulls_apart=divides and _has_nulls_apart(keyset, connection),
+        names_nulls=_names_nulls(keyset, connection),
         front=_front(keyset, connection),
     )
 
 
-def _has_nulls_apart(keyset: Keyset, connection: BaseDatabaseWrapper) -> bool:
-    """Tell whether the order wants its first NULLs where no index is known to have them."""
-    first, *rest = (_has_usual_nulls(column, connection) for column in keyset.columns)
-    if connection.vendor not in READS_NULLS_APART or first:
+def _names_nulls(keyset: Keyset, connection: BaseDatabaseWrapper) -> bool:
+    """PostgreSQL reads such an index for an order that has the NULLs there, and no other."""
+    first = keyset.columns[0]
+    if connection.vendor != "postgresql" or not first.nullable or first.nulls_first is None:
         return False
-    # MySQL and MariaDB cannot sort a UNION so, nor have they an index that would help.
-    if connection.vendor == "mysql" and not all(rest):
+    usual = replace(first, nulls_first=None).has_nulls_first(connection)
+    if first.nulls_first == usual:
         return False
     order = Order(keyset, connection)
-    return not any(f.columns and not f.nulls_apart for f in order.fits(order.table.declared()))
-
-
-def _has_usual_nulls(column: KeyColumn, connection: BaseDatabaseWrapper) -> bool:
-    usual = replace(column, nulls_first=None).has_nulls_first(connection)
-    return not column.nullable or column.has_nulls_first(connection) == usual
+    return any(fit.columns and not fit.nulls_apart for fit in order.fits(order.table.declared()))
 
 
 def _front(keyset: Keyset, connection: BaseDatabaseWrapper) -> tuple[tuple[Any, bool], ...]:

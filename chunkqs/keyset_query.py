@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from typing import Any, NamedTuple
 
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models import QuerySet, Value
-from django.db.models.expressions import Expression, OrderBy
+from django.db.models import QuerySet
+from django.db.models.expressions import OrderBy
 from django.db.models.sql.compiler import SQLCompiler
 
 from . import order_internals
@@ -24,6 +25,10 @@ from .stretches import Stretch, stretches
 #: Stands for the number of rows in a compiled statement; no table has as many.
 LIMIT = 8_888_888_888_888_888_887
 NULLS = {None: "", True: " NULLS FIRST", False: " NULLS LAST"}
+
+
+#: A statement that waits for the number of rows.
+Open = Callable[[int], Statement]
 
 
 class Slot(NamedTuple):
@@ -57,7 +62,7 @@ class Template:
 
 
 class KeysetQuery:
-    """Makes the statement of each chunk of one walk on one connection.
+    """Makes the statements of each chunk of one walk on one connection.
 
     Compiles a statement once for each combination of NULLs in the positions; a chunk
     costs no more than putting its values in. Runs no query.
@@ -71,22 +76,47 @@ class KeysetQuery:
         self._access = access_of(keyset, connection)
         self._source = order_internals.as_intervals(keyset.source, self._access.pinned)
         self._templates: dict[Any, Template | None] = {}
-        first, self.compiler = self._compile(self._ordered(keyset.columns))
-        if not self._access.nulls_apart:
-            self._templates[None, None] = first and Template.of(first)
+        self._pinned = _pinned_places(keyset)
+        self._seen: Position | None = None
+        _, self.compiler = self._compile(self._ordered(keyset.columns))
 
-    def statement(
-        self, start: Position | None, end: Position | None, limit: int
-    ) -> Statement | None:
-        """Return the query of the next `limit` rows behind `start`, none of them behind `end`.
+    def statements(self, start: Position | None, end: Position | None) -> Iterator[Open]:
+        """Yield the queries of the rows behind `start`, none of them behind `end`, in order.
 
-        None where it is certain without asking that there are none.
+        One is run after the other until there are rows enough; mostly the first has them.
         """
-        shape = _nulls(start), _nulls(end)
-        if shape not in self._templates:
-            self._templates[shape] = self._template(start, end)
-        template = self._templates[shape]
-        return self._sort_length.applied(template.fill(start, end, limit)) if template else None
+        kept = self._kept(start, end)
+        shape = _nulls(start), _nulls(end), len(kept)
+        whole = Stretch(
+            [self.keyset.columns[place] for place in kept],
+            _slots(start, kept, False),
+            _slots(end, kept, True),
+        )
+        for number, stretch in enumerate(stretches(whole, self.connection)):
+            if (shape, number) not in self._templates:
+                self._templates[shape, number] = self._template(stretch)
+            if template := self._templates[shape, number]:
+                yield partial(self._filled, template, start, end)
+
+    def _kept(self, start: Position | None, end: Position | None) -> Sequence[int]:
+        """Return the places of the columns to compare: not those that are the same in all rows.
+
+        Those are in the filters already, and compared once more would keep PostgreSQL and
+        SQLite from the other columns in an index. A position that was given may be of others.
+        """
+        places = range(self._width)
+        seen = self._seen
+        if seen is None or len(self._pinned) == self._width:
+            return places
+        positions = [position for position in (start, end) if position is not None]
+        if any(position[place] != seen[place] for position in positions for place in self._pinned):
+            return places
+        return [place for place in places if place not in self._pinned]
+
+    def _filled(
+        self, template: Template, start: Position | None, end: Position | None, limit: int
+    ) -> Statement:
+        return self._sort_length.applied(template.fill(start, end, limit))
 
     def is_in_place(self, raw_row: Sequence[Any]) -> bool:
         """Tell whether the row that a statement ended with is the last by comparison, too.
@@ -98,20 +128,35 @@ class KeysetQuery:
 
     def position(self, raw_row: Sequence[Any]) -> Position:
         """Return the position of a raw row that one of the statements fetched."""
-        return tuple(
+        position = tuple(
             bytes(value) if type(value) is memoryview else value
             for value in raw_row[-self._width :]
         )
+        if self._pinned and self._seen is None:
+            self._seen = position
+        return position
 
-    def last(self) -> Statement | None:
-        """Return the query of the last row: one raw row, for `position()`."""
-        keyset = self.keyset.reverse()
+    @cached_property
+    def keys(self) -> KeysetQuery:
+        """The same walk, of which only the positions are asked, and nothing is locked."""
+        return self._bare(self.keyset)
+
+    @property
+    def locks(self) -> bool:
+        """Whether the rows are locked, and may be others once that is done."""
+        return order_internals.is_locking(self.keyset.source)
+
+    def last(self) -> Iterator[Open]:
+        """Yield the queries of the last row, in order: one raw row, for `position()`."""
+        return self._bare(self.keyset.reverse()).statements(None, None)
+
+    def _bare(self, keyset: Keyset) -> KeysetQuery:
         source = order_internals.without_lock(keyset.source)
         if not order_internals.groups(source) and not order_internals.is_distinct(source):
             source = source.values_list("pk")
         query = KeysetQuery(replace(keyset, source=source), self.connection)
         query._sort_length = self._sort_length
-        return query.statement(None, None, 1)
+        return query
 
     def check_progress(self, start: Position, block: Block) -> None:
         """Raise KeysetError if the row at `start` came again in the block behind it.
@@ -132,76 +177,62 @@ class KeysetQuery:
                 "been read. Use another order, or stream()."
             )
 
-    def _template(self, start: Position | None, end: Position | None) -> Template | None:
-        after, until = _slots(start, False), _slots(end, True)
-        whole = Stretch(self.keyset.columns, after, until)
-        apart = self._access.nulls_apart
-        found = stretches(*whole[:3], self.connection) if apart else [whole]
-        statements = [
-            statement
-            for number, stretch in enumerate(found)
-            for statement in self._statements(stretch, number)
-        ]
+    def _template(self, stretch: Stretch) -> Template | None:
+        ordered = order_internals.restrict(self._ordered(stretch.columns), stretch.conditions)
+        compiled = (
+            self._compile(order_internals.restrict(ordered, conditions))[0]
+            for conditions in self._ranges(stretch)
+        )
+        statements = [statement for statement in compiled if statement is not None]
         if len(statements) > 1:
-            return Template.of(self._union(statements))
+            return Template.of(self._union(statements, stretch.columns))
         return Template.of(statements[0]) if statements else None
 
-    def _statements(self, stretch: Stretch, number: int) -> Iterator[Statement]:
-        """Yield a statement for each range that is read by itself, the nearest first."""
-        columns, start, end, conditions = stretch
-        ordered = order_internals.restrict(self._ordered(columns), conditions)
+    def _ranges(self, stretch: Stretch) -> Iterable[Sequence[Any]]:
+        """Return the conditions of each range that is read by itself, the nearest first."""
+        columns, start, end, _ = stretch
         if start is None or not self._access.ranges_apart:
-            ranges = [between(columns, start, end, self.connection)]
-        else:
-            ranges = separately_between(columns, start, end, self.connection)
-        for parts in ranges:
-            statement, _ = self._compile(order_internals.restrict(ordered, parts), number)
-            if statement is not None:
-                yield statement
+            return [between(columns, start, end, self.connection)]
+        return separately_between(columns, start, end, self.connection)
 
     def _ordered(self, columns: Iterable[KeyColumn]) -> QuerySet[Any, Any]:
         front = [OrderBy(column, descending=down) for column, down in self._access.front]
-        return order_internals.ordered_by(self._source, [*front, *(c.order() for c in columns)])
+        return order_internals.ordered_by(self._source, [*front, *map(self._order, columns)])
 
-    def _union(self, statements: Sequence[Statement]) -> Statement:
+    def _order(self, column: KeyColumn) -> OrderBy:
+        """Name the place of NULLs where there are none, if an index is declared that does."""
+        first = self.keyset.columns[0]
+        is_named = self._access.names_nulls and column.expression == first.expression
+        return (first if is_named else column).order()
+
+    def _union(self, statements: Sequence[Statement], columns: Sequence[KeyColumn]) -> Statement:
         wrapped = "SELECT * FROM (%s)" if self.connection.vendor == "sqlite" else "(%s)"
         union = " UNION ALL ".join(wrapped.replace("%s", s.sql) for s in statements)
         params = [param for statement in statements for param in statement.params]
-        order = ", ".join(self._numbered_order())
+        first = selected_width(self.compiler) + 1  # the key columns come last
+        places = {column.expression: n for n, column in enumerate(self.keyset.columns, first)}
+        order = ", ".join(_numbered(places[column.expression], column) for column in columns)
         return Statement(f"{union} ORDER BY {order} LIMIT {LIMIT}", tuple(params))
 
-    def _numbered_order(self) -> Iterator[str]:
-        """Yield the order of the rows of several statements, by the numbers of the columns."""
-        number = selected_width(self.compiler) + 1
-        if self._numbers_stretches:
-            yield str(number)
-            number += 1
-        for position, column in enumerate(self.keyset.columns, number):
-            nulls = "" if self._numbers_stretches else NULLS[column.nulls_first]
-            yield f"{position}{' DESC' if column.descending else ''}{nulls}"
+    def _compile(self, queryset: QuerySet[Any, Any]) -> tuple[Statement | None, SQLCompiler]:
+        return compile_select(queryset[:LIMIT], self.connection, extra=self.keyset.expressions)
 
-    @property
-    def _numbers_stretches(self) -> bool:
-        """Whether the number of the stretch is selected, where no order can name its NULLs."""
-        has_nulls = self.connection.features.supports_order_by_nulls_modifier
-        return self._access.nulls_apart and not has_nulls
 
-    def _compile(
-        self, queryset: QuerySet[Any, Any], stretch: int = 0
-    ) -> tuple[Statement | None, SQLCompiler]:
-        extra: list[Expression] = list(self.keyset.expressions)
-        if self._numbers_stretches:
-            extra.insert(0, Value(stretch))
-        return compile_select(queryset[:LIMIT], self.connection, extra=extra)
+def _numbered(number: int, column: KeyColumn) -> str:
+    nulls = NULLS[column.nulls_first if column.nullable else None]
+    return f"{number}{' DESC' if column.descending else ''}{nulls}"
 
 
 def _nulls(position: Position | None) -> tuple[bool, ...] | None:
     return None if position is None else tuple(value is None for value in position)
 
 
-def _slots(position: Position | None, end: bool) -> Position | None:
+def _slots(position: Position | None, places: Sequence[int], end: bool) -> Position | None:
     if position is None:
         return None
-    return tuple(
-        None if value is None else Slot(end, column) for column, value in enumerate(position)
-    )
+    return tuple(None if position[place] is None else Slot(end, place) for place in places)
+
+
+def _pinned_places(keyset: Keyset) -> list[int]:
+    pinned = order_internals.pinned(keyset.source)
+    return [n for n, column in enumerate(keyset.columns) if column.expression in pinned]

@@ -2,20 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from functools import partial
 from typing import Any, Protocol
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from .internals import Block, Statement
+from .keyset_query import Open
 from .retries import Retries
 
 
 class Statements(Protocol):
     """What a walk by keyset asks of its query."""
 
-    def statement(self, after: Any, until: Any, limit: int) -> Statement | None:
-        """The query for the `limit` rows behind `after`, up to and with `until`."""
+    @property
+    def locks(self) -> bool:
+        """Whether the rows are locked, and may be others once that is done."""
+
+    @property
+    def keys(self) -> Statements:
+        """The same walk, of which only the positions are asked, and nothing is locked."""
+
+    def statements(self, after: Any, until: Any) -> Iterator[Open]:
+        """The queries for the rows behind `after`, up to and with `until`, in order."""
 
     def position(self, raw_row: Any) -> Any:
         """Where `raw_row` stands in the order."""
@@ -23,8 +33,8 @@ class Statements(Protocol):
     def is_in_place(self, raw_row: Any) -> bool:
         """Tell whether `raw_row` ended its block rightly; if not, ask for the block again."""
 
-    def last(self) -> Statement | None:
-        """The query for the last row of all, of which only the position is asked."""
+    def last(self) -> Iterator[Open]:
+        """The queries for the last row of all, of which only the position is asked, in order."""
 
     def check_progress(self, start: Any, block: Block) -> None:
         """Raise KeysetError if the row at `start` is in `block`, which begins behind it."""
@@ -51,48 +61,86 @@ class KeysetSource:
         self._look_up_end = look_up_end and until is None
         self._retries = retries or Retries(connection, "", 0)
         self._ended = False
+        self._latest: Statement | None = None
 
     def fetch(self, size: int) -> Block:
         """Ask for the next `size` rows, or fewer after a timeout."""
         if self._look_up_end:
             self._retries.run(self._bound)
-        block = [] if self._ended else self._retries.run(partial(self._next, size))
-        if block:
-            if self._after is not None:
-                self._query.check_progress(self._after, block)
-            self._after = self._query.position(block[-1])
+        block: Block = []
+        while not block and not self._ended:
+            block = self._retries.run(partial(self._next, size))
         return block
 
     def _next(self, size: int) -> Block:
-        """Run the query of the next chunk. A block shorter than asked for is the last."""
+        """Run the queries of the next chunk. A block shorter than asked for is the last.
+
+        A block of a locking query may be empty in the middle of the walk.
+        """
         rows = self._retries.fitting(size)
-        statement = self._query.statement(self._after, self._until, rows)
-        if statement is None:
-            return []
-        block = self._read(statement)
-        if block and not self._query.is_in_place(block[-1]):
-            return self._next(size)
-        self._ended = len(block) < rows
-        if not self._ended:
-            self._retries.remember_session(statement)
+        query = self._query
+        if query.locks:
+            return self._locked(rows)
+        block = self._read(query.statements(self._after, self._until), rows)
+        self._check(block)
+        self._go_on(block, rows)
         return block
+
+    def _locked(self, rows: int) -> Block:
+        """Lock the rows of the next keys.
+
+        A row that had to be waited for may have another key by then. It has no place in this
+        chunk, and the walk must not go on behind it.
+        """
+        query = self._query
+        keys = self._read(query.keys.statements(self._after, self._until), rows)
+        self._check(keys)
+        if not keys:
+            self._ended = True
+            return []
+        last = query.position(keys[-1])
+        block = self._read(query.statements(self._after, last), rows)
+        self._go_on(keys if len(block) < rows else block, rows)
+        known = {repr(query.position(key)) for key in keys}
+        return [row for row in block if repr(query.position(row)) in known]
+
+    def _go_on(self, block: Block, rows: int) -> None:
+        self._ended = len(block) < rows
+        if not self._ended and self._latest is not None:
+            self._retries.remember_session(self._latest)
+        if block:
+            self._after = self._query.position(block[-1])
+
+    def _check(self, block: Block) -> None:
+        if self._after is not None:
+            self._query.check_progress(self._after, block)
 
     def _bound(self) -> None:
         """End the walk at what is the last row now, so that later ones cannot prolong it."""
-        statement = self._query.last()
-        last = self._read(statement) if statement else []
-        if last and not self._query.is_in_place(last[0]):
-            return self._bound()
+        last = self._read(self._query.last(), 1)
         self._look_up_end = False
         if last:
             self._until = self._query.position(last[0])
         else:
             self._ended = True
 
-    def _read(self, statement: Statement) -> Block:
+    def _read(self, statements: Iterator[Open], rows: int) -> Block:
+        """Run one statement after the other until there are rows enough."""
+        block: Block = []
+        for statement in statements:
+            block += self._rows(statement, rows - len(block))
+            if len(block) >= rows:
+                break
+        return block
+
+    def _rows(self, open_statement: Open, rows: int) -> Block:
+        self._latest = statement = open_statement(rows)
         with self._connection.cursor() as cursor:
             cursor.execute(statement.sql, statement.params)
-            return list(cursor.fetchall())
+            block = list(cursor.fetchall())
+        if block and not self._query.is_in_place(block[-1]):
+            return self._rows(open_statement, rows)
+        return block
 
     def close(self) -> None:
         """Nothing is open between two queries."""

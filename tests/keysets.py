@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any
@@ -13,20 +13,21 @@ from django.db import connection
 from django.db.models import QuerySet
 
 from chunkqs import positions
-from chunkqs.internals import Statement
 from chunkqs.keyset import Keyset
-from chunkqs.keyset_query import KeysetQuery
+from chunkqs.keyset_query import KeysetQuery, Open
 from tests.models import Owner, Ranked, State
 
 RawRows = list[tuple[Any, ...]]
 
 
-def fetch(statement: Statement | None) -> RawRows:
-    if statement is None:
-        return []
-    with connection.cursor() as cursor:
-        cursor.execute(*statement)
-        rows = cursor.fetchall()
+def fetch(statements: Iterable[Open], limit: int) -> RawRows:
+    """Run one statement after the other until there are so many rows."""
+    rows: RawRows = []
+    for statement in statements:
+        if len(rows) < limit:
+            with connection.cursor() as cursor:
+                cursor.execute(*statement(limit - len(rows)))
+                rows += cursor.fetchall()
     return [tuple(bytes(v) if isinstance(v, memoryview) else v for v in row) for row in rows]
 
 
@@ -42,11 +43,11 @@ def walk(
     start = None if after is None else positions.decode(keyset.signature, after)
     end = None if until is None else positions.decode(keyset.signature, until)
     if bounded and end is None:
-        last = fetch(query.last())
+        last = fetch(query.last(), 1)
         end = query.position(last[0]) if last else None
     rows: RawRows = []
     while True:
-        block = fetch(query.statement(start, end, size))
+        block = fetch(query.statements(start, end), size)
         if start is not None:
             query.check_progress(start, block)
         rows += block
@@ -62,7 +63,7 @@ def token(keyset: Keyset, query: KeysetQuery, raw_row: Sequence[Any]) -> str:
 def token_of(keyset: Keyset, number: int) -> str:
     """Return the token behind the row of this number, from 0."""
     query = KeysetQuery(keyset, connection)
-    return token(keyset, query, fetch(query.statement(None, None, number + 1))[number])
+    return token(keyset, query, fetch(query.statements(None, None), number + 1)[number])
 
 
 def pks(queryset: QuerySet[Any, Any]) -> list[Any]:

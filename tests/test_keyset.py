@@ -66,7 +66,7 @@ def columns(queryset: QuerySet[Any, Any]) -> list[str]:
 
 def assert_walked(queryset: QuerySet[Any, Any], sizes: tuple[int, ...] = (1, 2, 7)) -> None:
     keyset = keyset_of(queryset)
-    expected = fetch(KeysetQuery(keyset, connection).statement(None, None, 10_000))
+    expected = fetch(KeysetQuery(keyset, connection).statements(None, None), 10_000)
     assert len(expected) == len(queryset)
     for size in sizes:
         # Their repr, since NaN does not equal itself.
@@ -319,15 +319,13 @@ def test_rows_are_locked_in_any_order() -> None:
     with transaction.atomic():
         assert_walked(queryset)
     query = KeysetQuery(keyset_of(queryset), connection)
-    last = query.last()
-    assert last is not None
-    assert "FOR UPDATE" not in last.sql
+    assert not any("FOR UPDATE" in last(1).sql for last in query.last())
 
 
 @pytest.mark.usefixtures("ranked")
 def test_a_row_that_comes_again_is_an_error() -> None:
     query = KeysetQuery(keyset_of(Ranked.objects.all()), connection)
-    block = fetch(query.statement(None, None, 3))
+    block = fetch(query.statements(None, None), 3)
     query.check_progress(query.position(block[-1]), block[:2])
     with pytest.raises(KeysetError, match="did not get ahead"):
         query.check_progress(query.position(block[1]), block)
@@ -340,24 +338,24 @@ def test_statements_are_compiled_once_for_each_shape(monkeypatch: pytest.MonkeyP
     compiled: list[QuerySet[Any, Any]] = []
     original = query._compile
 
-    def compile_and_count(queryset: QuerySet[Any, Any], stretch: int) -> Any:
+    def compile_and_count(queryset: QuerySet[Any, Any]) -> Any:
         compiled.append(queryset)
-        return original(queryset, stretch)
+        return original(queryset)
 
     monkeypatch.setattr(query, "_compile", compile_and_count)
     for number in range(5):
-        query.statement((1, number, number), None, 10 + number)
+        next(query.statements((1, number, number), None))(10 + number)
     once = len(compiled)
     for number in range(5):
-        query.statement((2, number, number), None, 20 + number)
+        next(query.statements((2, number, number), None))(20 + number)
     assert len(compiled) == once
 
 
 @pytest.mark.django_db
 def test_an_empty_queryset_has_no_statements() -> None:
     query = KeysetQuery(keyset_of(User.objects.none()), connection)
-    assert query.statement(None, None, 5) is None
-    assert query.last() is None
+    assert list(query.statements(None, None)) == []
+    assert list(query.last()) == []
 
 
 def test_a_keyset_is_left_alone_by_what_is_made_of_it() -> None:
