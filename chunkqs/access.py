@@ -65,8 +65,10 @@ def _front(keyset: Keyset, connection: BaseDatabaseWrapper) -> tuple[tuple[Any, 
         return ()
     if order_internals.groups(keyset.source) or order_internals.is_distinct(keyset.source):
         return ()
+    pinned = order_internals.pinned(keyset.source)
     order = Order(keyset, connection)
     for fit in order.fits(order.table.declared()):
-        if fit.columns == len(order.columns) and fit.front:
+        in_front = bool(fit.front) and all(one.expression in pinned for one in fit.front)
+        if fit.columns == len(order.columns) and in_front:
             return tuple((one.expression, one.term.descending) for one in fit.front)
     return ()

@@ -62,8 +62,8 @@ class Order:
 
     @cached_property
     def pinned(self) -> list[Wanted]:
-        """The columns that have one value in all rows, by the query's filters."""
-        columns = order_internals.pinned(self._keyset.source)
+        """The columns that are the same in all rows, by the query's filters."""
+        columns = order_internals.alike(self._keyset.source)
         return [Wanted(Term(self.table.part(column)), column) for column in columns]
 
     @cached_property

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models import Count, QuerySet, Value
+from django.db.models import Count, Field, QuerySet, Value
 from django.db.models.expressions import Col, Expression, OrderBy
 from django.db.models.functions import Coalesce, Length, Lower, Trim, Upper
 from django.db.models.sql.compiler import SQLCompiler
 
 from . import order_internals
+from .descriptions import describe
 
 #: Functions that are NULL only where one of their arguments is.
 KEEPS_NULLS = (Length, Lower, Trim, Upper)
@@ -33,6 +33,8 @@ class KeyColumn:
     nulls_first: bool | None
     """None leaves the place of NULLs to the database."""
     nullable: bool
+    name: str
+    """The expression as text, the same in each process."""
     tie_breaker: str = ""
     """How to name the column in `order_by()`, when it only makes the order total."""
 
@@ -70,7 +72,7 @@ class KeyColumn:
     def description(self) -> str:
         """The column as text that is the same in each process."""
         nulls = {None: "", True: " nulls first", False: " nulls last"}[self.nulls_first]
-        return f"{_described(self.expression)}{' desc' if self.descending else ''}{nulls}"
+        return f"{self.name}{' desc' if self.descending else ''}{nulls}"
 
 
 def key_column(
@@ -83,7 +85,8 @@ def key_column(
 ) -> KeyColumn:
     """Return `expression`, which `source` has resolved, as a key column."""
     nullable = _is_nullable(expression, order_internals.outer_joined(source))
-    return KeyColumn(expression, descending, nulls_first, nullable, tie_breaker)
+    name = describe(expression, source)
+    return KeyColumn(expression, descending, nulls_first, nullable, name, tie_breaker)
 
 
 def _is_nullable(expression: Any, outer_joined: set[str]) -> bool:
@@ -103,12 +106,12 @@ def _is_nullable(expression: Any, outer_joined: set[str]) -> bool:
     return True
 
 
-# An expression without a __repr__ of its own shows its address, which no other process has.
-ADDRESS = re.compile(r" (?:object )?at 0x[0-9a-fA-F]+")
-
-
-def _described(expression: Any) -> str:
-    return ADDRESS.sub("", repr(expression))
+def is_moment(expression: Expression, connection: BaseDatabaseWrapper) -> bool:
+    """Tell whether the values are shown in the session's time zone, which has an hour twice."""
+    field = order_internals.field_of(expression)
+    return connection.vendor == "postgresql" and (
+        field is not None and field.db_type(connection) == "timestamp with time zone"
+    )
 
 
 class Stored(Expression):
@@ -116,11 +119,12 @@ class Stored(Expression):
 
     On SQLite the driver converts a column's value by the type that the column was declared
     with, which loses what the type does not hold. It does not do so for an expression. Of a
-    float of 4 bytes the others show less than they compare.
+    float of 4 bytes the others show less than they compare. A moment is selected as it is
+    in UTC: in other time zones two are shown alike, when the clocks are put back.
     """
 
     def __init__(self, expression: Expression) -> None:
-        super().__init__(output_field=expression.output_field)
+        super().__init__(output_field=order_internals.field_of(expression) or Field())
         self.expression = expression
 
     def get_source_expressions(self) -> list[Any]:
@@ -135,7 +139,9 @@ class Stored(Expression):
         sql, params = compiler.compile(self.expression)
         if connection.vendor == "sqlite":
             sql = f"+({sql})"
-        elif self.expression.output_field.db_type(connection) in SINGLE_PRECISION:
+        elif is_moment(self.expression, connection):
+            sql = f"({sql}) AT TIME ZONE 'UTC'"
+        elif self.output_field.db_type(connection) in SINGLE_PRECISION:
             sql = f"{sql} + CAST(0 AS {DOUBLE[connection.vendor]})"
         return sql, tuple(params)
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
+from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import QuerySet
 from django.db.models.expressions import Expression, OrderBy
@@ -48,6 +49,13 @@ class Keyset:
         columns = tuple(column.reverse() for column in self.columns)
         return replace(self, columns=columns, source=self.source.reverse())
 
+    def within(
+        self, start: Position | None, end: Position | None, connection: BaseDatabaseWrapper
+    ) -> Keyset:
+        """Return the same order of the rows behind `start` up to and with `end` alone."""
+        ranges = between(self.columns, start, end, connection)
+        return replace(self, source=order_internals.restrict(self.source, ranges))
+
     def filter(
         self,
         start: Position | None,
@@ -76,7 +84,7 @@ def keyset_of(queryset: QuerySet[Any, Any]) -> Keyset:
         columns += _columns_of(term, source)
     columns = _without_repeats(columns)
     for column in columns:
-        refuse_column(column.expression)
+        refuse_column(column.expression, connections[source.db])
     refuse_repeats(source, (column.expression for column in columns))
     columns += missing_columns(columns, source)
     return Keyset(tuple(columns), source)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC
 from functools import cached_property, partial
 from typing import Any, NamedTuple
 
@@ -16,7 +17,7 @@ from . import order_internals
 from .access import access_of
 from .errors import KeysetError
 from .internals import Block, Statement, compile_select, selected_width
-from .key_columns import KeyColumn
+from .key_columns import KeyColumn, is_moment
 from .keyset import Keyset
 from .predicates import Position, between, separately_between
 from .sort_lengths import SortLength
@@ -78,6 +79,11 @@ class KeysetQuery:
         self._templates: dict[Any, Template | None] = {}
         self._pinned = _pinned_places(keyset)
         self._seen: Position | None = None
+        self._moments = {
+            place
+            for place, column in enumerate(keyset.columns)
+            if is_moment(column.expression, connection)
+        }
         _, self.compiler = self._compile(self._ordered(keyset.columns))
 
     def statements(self, start: Position | None, end: Position | None) -> Iterator[Open]:
@@ -128,10 +134,12 @@ class KeysetQuery:
 
     def position(self, raw_row: Sequence[Any]) -> Position:
         """Return the position of a raw row that one of the statements fetched."""
-        position = tuple(
-            bytes(value) if type(value) is memoryview else value
-            for value in raw_row[-self._width :]
-        )
+        position = tuple(map(_kept_value, raw_row[-self._width :]))
+        if self._moments:
+            position = tuple(
+                value.replace(tzinfo=UTC) if place in self._moments and value else value
+                for place, value in enumerate(position)
+            )
         if self._pinned and self._seen is None:
             self._seen = position
         return position
@@ -231,6 +239,10 @@ def _slots(position: Position | None, places: Sequence[int], end: bool) -> Posit
     if position is None:
         return None
     return tuple(None if position[place] is None else Slot(end, place) for place in places)
+
+
+def _kept_value(value: Any) -> Any:
+    return bytes(value) if type(value) is memoryview else value
 
 
 def _pinned_places(keyset: Keyset) -> list[int]:

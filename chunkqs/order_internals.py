@@ -5,16 +5,20 @@ Each piece names the Django versions it was read and tested against, as in `inte
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+import inspect
+from collections.abc import Callable, Collection, Iterable, Sized
 from typing import Any
 
+from django.core.exceptions import FieldError
 from django.db.models import Model, QuerySet
-from django.db.models.expressions import Col, Expression, OrderBy, Subquery
+from django.db.models.expressions import Col, ColPairs, Expression, Func, OrderBy, Subquery
 from django.db.models.fields.reverse_related import ForeignObjectRel
-from django.db.models.lookups import Exact
+from django.db.models.lookups import Exact, In, IsNull
+from django.db.models.sql import Query
 from django.db.models.sql.constants import LOUTER
 from django.db.models.sql.datastructures import Join
 from django.db.models.sql.where import AND
+from django.utils.tree import Node
 
 
 # Django 5.2, 6.0, 6.1: _order_by_pairs() turns order_by(), Meta.ordering and reverse() into
@@ -48,6 +52,8 @@ def written_ordering(queryset: QuerySet[Any, Any]) -> tuple[Any, ...]:
 def ordered_by(queryset: QuerySet[Any, Any], terms: Iterable[OrderBy]) -> QuerySet[Any, Any]:
     """Return a clone in the order of `terms`, which `resolve_ordering()` has resolved."""
     ordered = queryset.order_by()
+    if any(isinstance(one, ColPairs) for one in ordered.query.select):
+        terms = [_unnumbered(term) for term in terms]
     ordered.query.order_by = tuple(terms)
     ordered.query.standard_ordering = True
     return ordered
@@ -61,6 +67,14 @@ def restrict(queryset: QuerySet[Any, Any], conditions: Iterable[Expression]) -> 
     for condition in conditions:
         restricted.query.where.add(condition, AND)
     return restricted
+
+
+# Django 5.2, 6.0, 6.1: what is selected is ordered by its number, for which a composite
+# primary key counts as one column, which it isn't. What is not selected itself has none.
+def _unnumbered(term: OrderBy) -> OrderBy:
+    unnumbered = term.copy()
+    unnumbered.set_source_expressions([Func(term.expression, template="%(expressions)s")])
+    return unnumbered
 
 
 def is_reversed(queryset: QuerySet[Any, Any]) -> bool:
@@ -107,6 +121,16 @@ def _model_of(join: Any) -> type[Model]:
     rel = join.join_field
     sides: list[type[Model]] = [rel.related_model, rel.model]
     return next(side for side in sides if side._meta.db_table == join.table_name)
+
+
+# Django 5.2, 6.0, 6.1: output_field raises FieldError where sources are of several types, or
+# where nothing says which type an expression is of. Such a one can be compared all the same.
+def field_of(expression: Any) -> Any:
+    """Return the field that an expression's values are of, None where Django cannot tell."""
+    try:
+        return expression.output_field
+    except FieldError:
+        return None
 
 
 # Django 5.2, 6.0, 6.1: attributes of Query that say which kind of query it is.
@@ -173,21 +197,32 @@ def is_filtered(queryset: QuerySet[Any, Any]) -> bool:
 
 
 # Django 5.2, 6.0, 6.1: where is a tree of lookups; those of its root, an AND that isn't
-# negated, hold for all rows. An exact lookup's rhs is a value, or an expression.
+# negated, hold for all rows. The rhs of a lookup is a value, values, or an expression.
 def pinned(queryset: QuerySet[Any, Any]) -> list[Col]:
-    """Return the columns of the queryset's own table that have one value in all its rows."""
+    """Return the columns of the queryset's own table that are equal to one value in all rows."""
+    return _columns_of(queryset, _is_exact)
+
+
+def alike(queryset: QuerySet[Any, Any]) -> list[Col]:
+    """Return the columns of the queryset's own table that are the same in all rows."""
+    return _columns_of(queryset, lambda lookup: _is_exact(lookup) or _is_one(lookup))
+
+
+def _columns_of(queryset: QuerySet[Any, Any], has: Callable[[Any], bool]) -> list[Col]:
     where, alias = queryset.query.where, base_alias(queryset)
     lookups: list[Any] = [] if where.negated or where.connector != AND else where.children
-    columns = [lookup.lhs for lookup in lookups if _is_exact(lookup)]
-    return [column for column in columns if column.alias == alias]
+    columns = [lookup.lhs for lookup in lookups if has(lookup)]
+    return [column for column in columns if isinstance(column, Col) and column.alias == alias]
 
 
 def _is_exact(lookup: Any) -> bool:
-    return (
-        isinstance(lookup, Exact)
-        and isinstance(lookup.lhs, Col)
-        and not hasattr(lookup.rhs, "resolve_expression")
-    )
+    return isinstance(lookup, Exact) and not _is_expression(lookup.rhs)
+
+
+def _is_one(lookup: Any) -> bool:
+    if isinstance(lookup, In):
+        return isinstance(lookup.rhs, Sized) and len(lookup.rhs) == 1
+    return isinstance(lookup, IsNull) and lookup.rhs is True
 
 
 # Django 5.2, 6.0, 6.1: a lookup has prepared its rhs when it was made; another one of the
@@ -226,11 +261,63 @@ def aliases(expression: Any) -> set[str]:
     return set().union(*map(aliases, parts))
 
 
-# Django 5.2, 6.0, 6.1: Subquery and Exists have a query among their source expressions.
+# Django 5.2, 6.0, 6.1: a join has the alias of the table that it starts from, and the relation
+# that it follows; the base table has neither.
+def way_to(alias: str, queryset: QuerySet[Any, Any]) -> list[str]:
+    """Name the relations that lead from the queryset's own table to that of an alias."""
+    join: Any = queryset.query.alias_map.get(alias)
+    if not isinstance(join, Join):
+        return []
+    relation: Any = join.join_field
+    name = str(relation.name)
+    if join.filtered_relation is not None:
+        condition = join.filtered_relation.condition
+        name = f"{join.filtered_relation.relation_name}[{condition!r}]"
+    return [*way_to(join.parent_alias, queryset), name]
+
+
+# Django 5.2, 6.0, 6.1: Subquery and Exists keep their query in `query`; a Query can stand for
+# itself among the parts of an expression.
+def query_of(expression: Any) -> Any:
+    """Return the query that an expression runs, None if it runs none."""
+    if isinstance(expression, Query):
+        return expression
+    return expression.query if isinstance(expression, Subquery) else None
+
+
 def has_query(expression: Any) -> bool:
-    """Tell whether an expression runs a query of its own."""
-    parts = [part for part in expression.get_source_expressions() if part is not None]
-    return isinstance(expression, Subquery) or any(map(has_query, parts))
+    """Tell whether an expression, or a part of it, runs a query of its own."""
+    parts = [part for part in parts_of(expression) if part is not None]
+    return query_of(expression) is not None or any(map(has_query, parts))
+
+
+# Django 5.2, 6.0, 6.1: expressions keep what their constructor was called with; a Q that has
+# been resolved is a Node, which has no constructor of that kind. Of both, what is an
+# expression itself is among the source expressions once more, resolved: so is all that is
+# given as `expression` or `expressions`, where text names a field.
+def arguments_of(expression: Any) -> list[Any]:
+    """Return what an expression was made with, less the expressions."""
+    if isinstance(expression, Node):
+        return [expression.connector, expression.negated]
+    args, kwargs = getattr(expression, "_constructor_args", ((), {}))
+    bound = inspect.signature(type(expression).__init__).bind_partial(expression, *args, **kwargs)
+    _, *given = bound.arguments.items()
+    return [
+        (name, value)
+        for name, value in given
+        if name not in {"expression", "expressions"} and not _is_expression(value)
+    ]
+
+
+def _is_expression(value: Any) -> bool:
+    return hasattr(value, "resolve_expression")
+
+
+def parts_of(expression: Any) -> list[Any]:
+    """Return the expressions in an expression, None for one that it may have and has not."""
+    if isinstance(expression, Node):
+        return list(expression.children)
+    return list(expression.get_source_expressions())
 
 
 # Django 5.2, 6.0, 6.1: the expressions of an index are as those of order_by(): F(), OrderBy,

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import JSONField, QuerySet
 from django.db.models.expressions import Col
 from django.db.models.functions import Now, Random
@@ -18,8 +20,13 @@ ADVICE = " Use stream(), which needs no order."
 
 #: Types that some database cannot compare, or that a position cannot hold, by class name.
 WITHOUT_ORDER = {"HStoreField", "RangeField", "BaseSpatialField", "SearchVectorField"}
-#: Functions with a new value in each query, by their name in SQL.
-VOLATILE = {"RANDOM", "RAND", "CURRENT_TIMESTAMP", "GEN_RANDOM_UUID"}
+#: Functions with a new value in each query, by their names in SQL and in Django 6.1.
+VOLATILE = re.compile(
+    r"\b(?:RAND|RANDOM|(?:GEN_)?RANDOM_?UUID|UUID|UUIDV?[47]|UUID_V[47]|NOW|SYSDATE"
+    r"|(?:CURRENT|LOCAL|STATEMENT|CLOCK|TRANSACTION|UTC)_(?:TIME(?:STAMP)?|DATE))\b"
+)
+#: Types of MySQL that have two orders.
+NUMBERED = ("enum(", "set(")
 
 
 def refuse_query(queryset: QuerySet[Any, Any] | RawQuerySet[Any]) -> None:
@@ -35,8 +42,8 @@ def refuse_query(queryset: QuerySet[Any, Any] | RawQuerySet[Any]) -> None:
         _refuse_without_key("values() with an aggregate", grouped_by, queryset)
 
 
-def refuse_column(expression: Any) -> None:
-    """Raise KeysetError if `expression` is nothing to walk along."""
+def refuse_column(expression: Any, connection: BaseDatabaseWrapper) -> None:
+    """Raise KeysetError if `expression` is nothing to walk along. No query."""
     if expression.contains_over_clause:
         raise _refusal("order by a window function", "its value depends on all rows")
     if any(_is_volatile(part) for part in _parts(expression)):
@@ -44,9 +51,19 @@ def refuse_column(expression: Any) -> None:
             "random order" if _is_random(expression) else "order by the current time",
             "the order is another in each query",
         )
-    field = expression.output_field
+    field = order_internals.field_of(expression)
+    if connection.vendor == "mysql" and field is not None:
+        _refuse_numbered(expression, field.db_type(connection) or "")
     if isinstance(field, JSONField) or any(c.__name__ in WITHOUT_ORDER for c in type(field).mro()):
         raise _refusal(f"order by {_named(expression)}", f"a {type(field).__name__} has no order")
+
+
+def _refuse_numbered(expression: Any, db_type: str) -> None:
+    if db_type.lower().startswith(NUMBERED):
+        raise _refusal(
+            f"order by {_named(expression)}",
+            f"an {db_type} is sorted by its number, but compared as text",
+        )
 
 
 def refuse_repeats(source: QuerySet[Any, Any], ordering: Iterable[Any]) -> None:
@@ -89,12 +106,18 @@ def _parts(expression: Any) -> Iterator[Any]:
 
 
 def _is_volatile(expression: Any) -> bool:
-    function = getattr(expression, "function", None)
-    return isinstance(expression, (Random, Now)) or (function or "").upper() in VOLATILE
+    return isinstance(expression, (Random, Now)) or bool(VOLATILE.search(_written(expression)))
+
+
+def _written(expression: Any) -> str:
+    """Return what an expression is called, in Django and in SQL."""
+    given = getattr(expression, "extra", {})
+    names = [given.get(n) or getattr(expression, n, None) for n in ("function", "template")]
+    return " ".join([type(expression).__name__, *(n for n in names if isinstance(n, str))]).upper()
 
 
 def _is_random(expression: Any) -> bool:
-    return not any(isinstance(part, Now) for part in _parts(expression))
+    return any("RAND" in text or "UUID" in text for text in map(_written, _parts(expression)))
 
 
 def _named(expression: Any) -> str:

@@ -19,6 +19,7 @@ from django.db.models import BooleanField
 from django.db.models.expressions import Col, Expression
 from django.db.models.sql.compiler import SQLCompiler
 
+from . import order_internals
 from .key_columns import KeyColumn
 
 #: A place in an order: what the database gave for each key column, as the driver had it.
@@ -29,20 +30,28 @@ Columns = Sequence[KeyColumn]
 COMPARES_ROWS = {"postgresql", "sqlite"}
 
 
+class Compiled(NamedTuple):
+    """A key column as SQL, and what a value to compare it with is written as."""
+
+    sql: str
+    params: tuple[Any, ...]
+    placeholder: str = "%s"
+
+
 class Comparison(NamedTuple):
     """One comparison of some columns with their values in the position."""
 
     columns: tuple[int, ...]
     operator: str
 
-    def sql(self, columns: Sequence[str]) -> str:
-        compared = [columns[index] for index in self.columns]
+    def sql(self, columns: Sequence[Compiled]) -> str:
+        compared = [columns[index].sql for index in self.columns]
         if self.operator.startswith("IS"):
             return f"{compared[0]} {self.operator}"
+        values = [columns[index].placeholder for index in self.columns]
         if len(compared) == 1:
-            return f"{compared[0]} {self.operator} %s"
-        values = ", ".join(["%s"] * len(compared))
-        return f"({', '.join(compared)}) {self.operator} ({values})"
+            return f"{compared[0]} {self.operator} {values[0]}"
+        return f"({', '.join(compared)}) {self.operator} ({', '.join(values)})"
 
     def values(self, position: Position) -> list[Any]:
         return [] if self.operator.startswith("IS") else [position[i] for i in self.columns]
@@ -87,7 +96,7 @@ class KeyRange(Expression):
         compiled = [_compiled(expression, compiler) for expression in self.expressions]
         # SQLite would rather follow such an OR than the index that the rows are ordered by.
         unindexed = connection.vendor == "sqlite" and len(self.ranges) > 1
-        columns = [(f"+{sql}", params) for sql, params in compiled] if unindexed else compiled
+        columns = [one._replace(sql=f"+{one.sql}") for one in compiled] if unindexed else compiled
         alternatives = [_conjunction(part, columns, self.position) for part in self.ranges]
         sql = " OR ".join(sql for sql, _ in alternatives)
         params = [param for _, params in alternatives for param in params]
@@ -97,18 +106,22 @@ class KeyRange(Expression):
         return f"({sql})", tuple(params)
 
 
-def _compiled(expression: Any, compiler: SQLCompiler) -> tuple[str, tuple[Any, ...]]:
+def _compiled(expression: Any, compiler: SQLCompiler) -> Compiled:
     sql, params = compiler.compile(expression)
-    return (sql if isinstance(expression, Col) else f"({sql})"), tuple(params)
+    sql = sql if isinstance(expression, Col) else f"({sql})"
+    field = order_internals.field_of(expression)
+    db_type = field.db_type(compiler.connection) if field is not None else None
+    # psycopg2 writes an array without its type, which the server guesses by the first value.
+    is_array = compiler.connection.vendor == "postgresql" and (db_type or "").endswith("[]")
+    return Compiled(sql, tuple(params), f"%s::{db_type}" if is_array else "%s")
 
 
 def _conjunction(
-    part: Range, compiled: Sequence[tuple[str, tuple[Any, ...]]], position: Position
+    part: Range, columns: Sequence[Compiled], position: Position
 ) -> tuple[str, list[Any]]:
-    columns = [sql for sql, _ in compiled]
     params: list[Any] = []
     for test in part:
-        params += [param for index in test.columns for param in compiled[index][1]]
+        params += [param for index in test.columns for param in columns[index].params]
         params += test.values(position)
     return f"({' AND '.join(test.sql(columns) for test in part) or '1 = 1'})", params
 

@@ -187,9 +187,9 @@ class KeysetWalk(Walk):
 
     def _open(self, connection: BaseDatabaseWrapper) -> tuple[Route, Positioner | None]:
         keyset = self.needed_keyset()
-        warn_of_missing_index(keyset, connection)
-        query = KeysetQuery(keyset, connection)
         retries = Retries(connection, self.queryset.model._meta.label, self.retries)
+        retries.run(partial(warn_of_missing_index, keyset, connection))
+        query = KeysetQuery(keyset, connection)
         source = KeysetSource(query, connection, self.after, self.until, self.bounded, retries)
         return Route(source, query.compiler, retries), query.position
 
@@ -197,10 +197,8 @@ class KeysetWalk(Walk):
         return self.between(self.after, self.until)
 
     def reverse(self) -> Walk:
-        if self.after is None and self.until is None:
-            keyset = self.needed_keyset().reverse()
-        else:
-            keyset = keyset_of(self.rows().reverse())
+        connection = connections[self.queryset.db]
+        keyset = self.needed_keyset().within(self.after, self.until, connection).reverse()
         return replace(self, queryset=keyset.queryset, keyset=keyset, after=None, until=None)
 
     def chunked(self, sizing: Sizing) -> Walk:

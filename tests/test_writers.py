@@ -7,16 +7,16 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
-from threading import Event, Thread
+from threading import Event, Thread, Timer
 from typing import Any
 
 import pytest
-from django.db import OperationalError, connection
+from django.db import OperationalError, connection, transaction
 from django.db.models import F, QuerySet
 
 from chunkqs import chunks, keyset_iter
 from tests.models import Owner, Ranked
-from tests.private import second_alias
+from tests.private import run, second_alias
 
 ROWS = 60
 MOMENT = datetime(2024, 1, 1, tzinfo=UTC)
@@ -217,3 +217,19 @@ def test_rows_that_stay_are_seen_once_while_threads_write_all_the_time(order: st
         for _ in range(5):
             rows = keyset_iter(Ranked.objects.order_by(order), chunk_size=2)
             assert_spared_once(writer, [row.pk for row in rows])
+
+
+@pytest.mark.database("postgresql", "mysql")
+@pytest.mark.parametrize("size", [3, 5, 50])
+@pytest.mark.usefixtures("committed")
+def test_a_row_that_moves_while_its_lock_is_waited_for_takes_no_other_along(size: int) -> None:
+    Ranked.objects.bulk_create(Ranked(name=str(n), number=n, moment=MOMENT) for n in range(20))
+    queryset = Ranked.objects.select_for_update().order_by("number")
+    with second_alias() as other:
+        run("BEGIN", "UPDATE tests_ranked SET number = 15 WHERE name = '5'", alias=other.alias)
+        commit = other.connection.cursor().execute
+        Timer(0.5, commit, ["COMMIT"]).start()
+        with transaction.atomic():
+            names = [row.name for row in keyset_iter(queryset, chunk_size=size)]
+    assert sorted(set(names) - {"5"}, key=int) == [str(n) for n in range(20) if n != 5]
+    assert len(names) == len(set(names))
