@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from sys import getsizeof
 from typing import Any, Protocol
 
@@ -19,8 +21,10 @@ GROWTH = 4
 MOST_ROWS = 2000
 #: A row's container, instance and state, beside its values.
 ROW_OVERHEAD = 300
-#: Rows of a block that are weighed to estimate all of them.
+#: Rows of a block, and values of a list, that are weighed to estimate all of them.
 SAMPLE = 50
+#: A key of a dictionary that was made of JSON.
+KEY_BYTES = 55
 
 
 class Sizes(Protocol):
@@ -30,18 +34,24 @@ class Sizes(Protocol):
     def rows(self) -> int:
         """How many rows to ask for next."""
 
-    def saw(self, block: Block) -> None:
-        """Learn from a block that came."""
+    def came(self, number: int) -> None:
+        """Note that a block of so many rows came."""
+
+    def saw(self, block: Block, rows: Sequence[Any]) -> None:
+        """Learn from raw rows and the rows that were made of them."""
 
 
 class FixedSize:
-    """Always the same number of rows."""
+    """Always the same number of rows: nothing to learn, the caller has fixed the size."""
 
     def __init__(self, rows: int) -> None:
         self.rows = rows
 
-    def saw(self, block: Block) -> None:
-        """Nothing to learn: the caller has fixed the size."""
+    def came(self, number: int) -> None:
+        """Nothing to note."""
+
+    def saw(self, block: Block, rows: Sequence[Any]) -> None:
+        """Nothing to learn."""
 
 
 class GrowingSize:
@@ -51,10 +61,15 @@ class GrowingSize:
         self.max_bytes = max_bytes
         self.rows = min(FIRST_ROWS, MOST_ROWS)
 
-    def saw(self, block: Block) -> None:
+    def came(self, number: int) -> None:
+        """Nothing to note."""
+
+    def saw(self, block: Block, rows: Sequence[Any]) -> None:
         """Grow, but not past what `max_bytes` holds of rows like these."""
-        fitting = int(self.max_bytes // row_bytes(block))
-        self.rows = max(1, min(self.rows * GROWTH, MOST_ROWS, fitting))
+        self.rows = max(1, min(self.rows * GROWTH, MOST_ROWS, self._fitting(block, rows)))
+
+    def _fitting(self, block: Block, rows: Sequence[Any]) -> int:
+        return int(self.max_bytes // made_bytes(block, rows))
 
 
 class TimedSize(GrowingSize):
@@ -70,15 +85,18 @@ class TimedSize(GrowingSize):
         self.seconds = seconds
         self._last: tuple[float, int] | None = None
 
-    def saw(self, block: Block) -> None:
+    def came(self, number: int) -> None:
         """Aim the next chunk at `seconds`, by the turn that ended with this block."""
         now = time.monotonic()
         if self._last is not None:
             began, rows = self._last
-            fitting = int(self.max_bytes // row_bytes(block))
             aim = rows * self.seconds / max(now - began, 1e-6)
-            self.rows = max(1, min(int(min(max(aim, rows / 2), rows * 2)), fitting))
-        self._last = (now, len(block))
+            self.rows = max(1, int(min(max(aim, rows / 2), rows * 2)))
+        self._last = (now, number)
+
+    def saw(self, block: Block, rows: Sequence[Any]) -> None:
+        """Keep under what `max_bytes` holds of rows like these."""
+        self.rows = max(1, min(self.rows, self._fitting(block, rows)))
 
 
 @dataclass(frozen=True)
@@ -99,18 +117,45 @@ class Sizing:
 
 
 def row_bytes(block: Block) -> float:
-    """Estimate the bytes that one row takes, from an even sample of the block's rows."""
+    """Estimate the bytes that one raw row takes, from an even sample of the block's rows."""
     sample = block[:: len(block) // SAMPLE + 1]
-    values = sum(value_bytes(value) for row in sample for value in row)
-    return values / len(sample) + ROW_OVERHEAD
+    return sum(map(value_bytes, sample)) / len(sample) + ROW_OVERHEAD
 
 
-def value_bytes(value: Any) -> int:
-    """Estimate the bytes that a value takes, with what it refers to."""
-    if isinstance(value, memoryview):  # psycopg2's bytes
-        return value.nbytes
+def made_bytes(block: Block, rows: Sequence[Any]) -> float:
+    """Estimate the bytes that a raw row takes together with the row that was made of it.
+
+    A value that a converter made, of JSON perhaps, may take many times as much as its text.
+    """
+    step = len(block) // SAMPLE + 1
+    made = 0.0
+    for raw_row, row in zip(block[::step], rows[::step], strict=False):
+        raw = set(map(id, raw_row))
+        made += sum(value_bytes(value) for value in values_of(row) if id(value) not in raw)
+    return row_bytes(block) + made / len(block[::step])
+
+
+def values_of(row: Any) -> Iterable[Any]:
+    """Return the values that a row was made of."""
+    if isinstance(row, dict):
+        return row.values()
+    if isinstance(row, tuple):
+        return row
+    return [value for name, value in getattr(row, "__dict__", {}).items() if name != "_state"]
+
+
+def value_bytes(value: Any) -> float:
+    """Estimate the bytes that a value takes, with what it refers to: of many, of a sample."""
+    if isinstance(value, bytes | bytearray | memoryview):
+        # The driver has it as text in hexadecimal, too.
+        return 3 * (value.nbytes if isinstance(value, memoryview) else getsizeof(value))
     if isinstance(value, list | tuple):
-        return getsizeof(value) + sum(map(value_bytes, value))
+        return getsizeof(value) + len(value) * _mean(value[:: len(value) // SAMPLE + 1])
     if isinstance(value, dict):
-        return getsizeof(value) + sum(map(value_bytes, value.values()))
+        sample = list(islice(value.values(), SAMPLE))
+        return getsizeof(value) + len(value) * (_mean(sample) + KEY_BYTES)
     return getsizeof(value)
+
+
+def _mean(sample: Sequence[Any]) -> float:
+    return sum(map(value_bytes, sample)) / len(sample) if sample else 0

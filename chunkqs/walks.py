@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import sys
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, ClassVar, NamedTuple
 
-from django.db import connections
+from django.db import DatabaseError, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import QuerySet, prefetch_related_objects
 
@@ -25,12 +25,11 @@ from .positions import encode
 from .requests import Request
 from .retries import Retries
 from .routes import Route, open_route
-from .sizing import Sizing
+from .sizing import Sizes, Sizing
 
 #: Where a raw row stands in the order of a walk.
 Positioner = Callable[[Any], Position]
 Hydrate = Callable[[Block], list[Any]]
-
 
 #: Python's garbage collector and the caches take to few new objects at a time.
 ROWS_AT_ONCE = 100
@@ -44,12 +43,42 @@ class Piece(NamedTuple):
     position: Positioner | None
 
 
-def _built(block: Block, hydrate: Hydrate, lookups: tuple[Any, ...]) -> list[Any]:
+class Built(NamedTuple):
+    """Rows made of the first so many raw rows, and why of no more."""
+
+    rows: list[Any]
+    made_of: int
+    error: Exception | None = None
+
+
+Build = Callable[[Block], Built]
+
+
+def _built(block: Block, hydrate: Hydrate, lookups: tuple[Any, ...]) -> Built:
     """Make the rows of `block`, with what is prefetched for them."""
     rows = hydrate(block)
     if lookups:
         prefetch_related_objects(rows, *lookups)
-    return rows
+    return Built(rows, len(block))
+
+
+def _built_apart(block: Block, hydrate: Hydrate) -> Built:
+    """Make the rows of `block`, of which those before one that cannot be made are right.
+
+    What a converter or the model's own code raises comes behind them, as it does in Django.
+    """
+    try:
+        return Built(hydrate(block), len(block))
+    except DatabaseError:
+        raise
+    except Exception:
+        rows: list[Any] = []
+        for number, raw_row in enumerate(block):
+            try:
+                rows += hydrate([raw_row])
+            except Exception as error:
+                return Built(rows, number, error)
+        return Built(rows, len(block))
 
 
 @dataclass(frozen=True)
@@ -70,30 +99,47 @@ class Walk(ABC):
         alias = self.queryset.db
         route, position = self._open(connections[alias])
         with closing(route.source) as source:
-            queryset = self.queryset.using(alias)
-            hydrate = hydrator(queryset, route.compiler)
-            lookups = prefetch_lookups(queryset)
+            build = self._builder(self.queryset.using(alias), route)
             sizes = self.sizing.start(source.blocks_held)
-            at_once = self._rows_at_once(bool(lookups))
             while block := source.fetch(sizes.rows):
-                sizes.saw(block)
-                for start in range(0, len(block), at_once):
-                    part = block[start : start + at_once]
-                    rows = route.attempt(partial(_built, part, hydrate, lookups))
-                    piece = Piece(rows, part, position)
-                    # Only the caller holds the rows while the next ones are on their way.
-                    del rows, part
-                    yield piece
-                    del piece
+                sizes.came(len(block))
+                yield from self._pieces_of(block, build, sizes, position)
+                del block  # which is not held while the next one is on its way
 
-    def _rows_at_once(self, prefetches: bool) -> int:
-        """How many rows to build at a time: a few, which stay in the processor's caches.
+    def _pieces_of(
+        self, block: Block, build: Build, sizes: Sizes, position: Positioner | None
+    ) -> Iterator[Piece]:
+        at_once = sys.maxsize if self._is_together else ROWS_AT_ONCE
+        for start in range(0, len(block), at_once):
+            part = block[start : start + at_once]
+            rows, made_of, error = build(part)
+            if start == 0:
+                sizes.saw(part, rows)
+            piece = Piece(rows, part[:made_of], position)
+            # Only the caller holds the rows while the next ones are on their way.
+            del rows, part
+            yield piece
+            del piece
+            if error is not None:
+                raise error
 
-        All of a chunk where it is handed over as such, or is prefetched for, or its rows
-        are each other's peers.
+    @property
+    def _is_together(self) -> bool:
+        """Whether all rows of a chunk are built at a time.
+
+        So they are where it is handed over as such, or is prefetched for, or its rows are each
+        other's peers. Else it is a few at a time, which stay in the processor's caches.
         """
-        together = self.whole_chunks or prefetches or tracks_peers(self.queryset)
-        return sys.maxsize if together else ROWS_AT_ONCE
+        prefetches = bool(prefetch_lookups(self.queryset))
+        return self.whole_chunks or prefetches or tracks_peers(self.queryset)
+
+    def _builder(self, queryset: QuerySet[Any, Any], route: Route) -> Build:
+        """Return what makes rows of a block, again after a fault that passes."""
+        hydrate = hydrator(queryset, route.compiler)
+        if self._is_together:
+            lookups = prefetch_lookups(queryset)
+            return lambda block: route.attempt(partial(_built, block, hydrate, lookups))
+        return lambda block: route.attempt(partial(_built_apart, block, hydrate))
 
     @abstractmethod
     def _open(self, connection: BaseDatabaseWrapper) -> tuple[Route, Positioner | None]:
