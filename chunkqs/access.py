@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from . import order_internals
+from . import filter_internals, order_internals
 from .index_fit import Order
 from .keyset import Keyset
 
@@ -61,11 +61,11 @@ def _front(keyset: Keyset, connection: BaseDatabaseWrapper) -> tuple[tuple[Any, 
     but for an interval they look as far as the interval goes: even one from a value to the
     same.
     """
-    if connection.vendor != "mysql" or not order_internals.pinned(keyset.source):
+    if connection.vendor != "mysql" or not filter_internals.pinned(keyset.source):
         return ()
     if order_internals.groups(keyset.source) or order_internals.is_distinct(keyset.source):
         return ()
-    pinned = order_internals.pinned(keyset.source)
+    pinned = filter_internals.pinned(keyset.source)
     order = Order(keyset, connection)
     for fit in order.fits(order.table.declared()):
         in_front = bool(fit.front) and all(one.expression in pinned for one in fit.front)

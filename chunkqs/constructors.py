@@ -37,7 +37,8 @@ from django.db.models import DEFERRED
 from .columns import Columns
 from .generated import Hydrate, function, indented
 from .instances import Attribute, Instance, Relation
-from .row_internals import Known, ModelState, Slot, maker
+from .relation_internals import Known
+from .row_internals import ModelState, Slot, maker
 
 Lines = list[str]
 

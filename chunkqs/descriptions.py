@@ -14,7 +14,7 @@ from django.core.exceptions import EmptyResultSet
 from django.db.models import QuerySet
 from django.db.models.expressions import Col
 
-from . import order_internals
+from . import expression_internals, order_internals
 
 # What has no __repr__ of its own shows its address, which no other process has.
 ADDRESS = re.compile(r" (?:object )?at 0x[0-9a-fA-F]+")
@@ -25,7 +25,7 @@ def describe(expression: Any, source: QuerySet[Any, Any]) -> str:
     if isinstance(expression, Col):
         way = order_internals.way_to(expression.alias, source)
         return ".".join([*way, expression.target.attname])
-    if (query := order_internals.query_of(expression)) is not None:
+    if (query := expression_internals.query_of(expression)) is not None:
         return _described_query(expression, query, source)
     kind = type(expression)
     return f"{kind.__module__}.{kind.__qualname__}({', '.join(_parts(expression, source))})"
@@ -41,9 +41,9 @@ def _described_query(expression: Any, query: Any, source: QuerySet[Any, Any]) ->
 
 def _parts(expression: Any, source: QuerySet[Any, Any]) -> Iterator[str]:
     """Yield what an expression was made with, and the expressions in it."""
-    for argument in order_internals.arguments_of(expression):
+    for argument in expression_internals.arguments_of(expression):
         yield _shown(argument)
-    for part in order_internals.parts_of(expression):
+    for part in expression_internals.parts_of(expression):
         yield "None" if part is None else describe(part, source)
 
 

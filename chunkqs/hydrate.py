@@ -17,6 +17,7 @@ from .constructors import Constructor
 from .generated import Hydrate, by_width, function
 from .instances import Attribute, InstanceReader
 from .internals import Block, iterate_block
+from .relation_internals import known_relations
 from .row_internals import (
     FlatValuesListIterable,
     ModelIterable,
@@ -27,7 +28,6 @@ from .row_internals import (
     annotations_of,
     fetch_mode_of,
     is_as_django_has_it,
-    known_relations,
     named_tuple,
     names_of,
     reads_as_django,

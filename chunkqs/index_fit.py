@@ -10,7 +10,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import BooleanField
 from django.db.models.expressions import Col
 
-from . import order_internals
+from . import filter_internals
 from .indexes import UNKNOWN, Table, Term, Terms
 from .keyset import Keyset
 
@@ -63,7 +63,7 @@ class Order:
     @cached_property
     def pinned(self) -> list[Wanted]:
         """The columns that are the same in all rows, by the query's filters."""
-        columns = order_internals.alike(self._keyset.source)
+        columns = filter_internals.alike(self._keyset.source)
         return [Wanted(Term(self.table.part(column)), column) for column in columns]
 
     @cached_property

@@ -14,7 +14,7 @@ from django.db.backends.utils import names_digest
 from django.db.models import Index, QuerySet, UniqueConstraint
 from django.db.models.expressions import Col, OrderBy
 
-from . import order_internals
+from . import filter_internals, order_internals
 
 #: Kinds of index that have an order, by Django's suffix for them: its own, and BTreeIndex.
 ORDERED = {"idx", "btree"}
@@ -130,7 +130,7 @@ class Table:
         if not ordered or (declared.expressions and not has_expressions):
             return False
         # Whether the rows of its condition are those of a filter, only the database can tell.
-        return declared.condition is None or order_internals.is_filtered(self.source)
+        return declared.condition is None or filter_internals.is_filtered(self.source)
 
     def _stored(self, index: Any) -> Iterator[Term]:
         for column, order in zip_longest(index["columns"] or [None], index.get("orders") or []):

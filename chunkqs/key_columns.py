@@ -12,7 +12,7 @@ from django.db.models.expressions import Col, Expression, OrderBy
 from django.db.models.functions import Coalesce, Length, Lower, Trim, Upper
 from django.db.models.sql.compiler import SQLCompiler
 
-from . import order_internals
+from . import expression_internals, order_internals
 from .descriptions import describe
 
 #: Functions that are NULL only where one of their arguments is.
@@ -108,7 +108,7 @@ def _is_nullable(expression: Any, outer_joined: set[str]) -> bool:
 
 def is_moment(expression: Expression, connection: BaseDatabaseWrapper) -> bool:
     """Tell whether the values are shown in the session's time zone, which has an hour twice."""
-    field = order_internals.field_of(expression)
+    field = expression_internals.field_of(expression)
     return connection.vendor == "postgresql" and (
         field is not None and field.db_type(connection) == "timestamp with time zone"
     )
@@ -124,7 +124,7 @@ class Stored(Expression):
     """
 
     def __init__(self, expression: Expression) -> None:
-        super().__init__(output_field=order_internals.field_of(expression) or Field())
+        super().__init__(output_field=expression_internals.field_of(expression) or Field())
         self.expression = expression
 
     def get_source_expressions(self) -> list[Any]:

@@ -11,7 +11,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import QuerySet
 from django.db.models.expressions import Expression, OrderBy
 
-from . import order_internals
+from . import filter_internals, order_internals
 from .errors import KeysetError
 from .internals import unfold
 from .key_columns import KeyColumn, Stored, key_column
@@ -54,7 +54,7 @@ class Keyset:
     ) -> Keyset:
         """Return the same order of the rows behind `start` up to and with `end` alone."""
         ranges = between(self.columns, start, end, connection)
-        return replace(self, source=order_internals.restrict(self.source, ranges))
+        return replace(self, source=filter_internals.restrict(self.source, ranges))
 
     def filter(
         self,
@@ -68,7 +68,7 @@ class Keyset:
         if order_internals.is_reversed(self.source):
             ties = [_turned_round(name) for name in ties]
         ranges = between(self.columns, start, end, connection)
-        return order_internals.restrict(self.source, ranges).order_by(*written, *ties)
+        return filter_internals.restrict(self.source, ranges).order_by(*written, *ties)
 
 
 def keyset_of(queryset: QuerySet[Any, Any]) -> Keyset:

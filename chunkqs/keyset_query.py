@@ -13,7 +13,7 @@ from django.db.models import QuerySet
 from django.db.models.expressions import OrderBy
 from django.db.models.sql.compiler import SQLCompiler
 
-from . import order_internals
+from . import filter_internals, order_internals
 from .access import access_of
 from .errors import KeysetError
 from .internals import Block, Statement, compile_select, selected_width
@@ -75,7 +75,7 @@ class KeysetQuery:
         self._width = len(keyset.columns)
         self._sort_length = SortLength(connection)
         self._access = access_of(keyset, connection)
-        self._source = order_internals.as_intervals(keyset.source, self._access.pinned)
+        self._source = filter_internals.as_intervals(keyset.source, self._access.pinned)
         self._templates: dict[Any, Template | None] = {}
         self._pinned = _pinned_places(keyset)
         self._seen: Position | None = None
@@ -84,7 +84,11 @@ class KeysetQuery:
             for place, column in enumerate(keyset.columns)
             if is_moment(column.expression, connection)
         }
-        _, self.compiler = self._compile(self._ordered(keyset.columns))
+
+    @cached_property
+    def compiler(self) -> SQLCompiler:
+        """What knows the columns that every one of the statements selects."""
+        return self._compile(self._ordered(self.keyset.columns))[1]
 
     def statements(self, start: Position | None, end: Position | None) -> Iterator[Open]:
         """Yield the queries of the rows behind `start`, none of them behind `end`, in order.
@@ -186,9 +190,9 @@ class KeysetQuery:
             )
 
     def _template(self, stretch: Stretch) -> Template | None:
-        ordered = order_internals.restrict(self._ordered(stretch.columns), stretch.conditions)
+        ordered = filter_internals.restrict(self._ordered(stretch.columns), stretch.conditions)
         compiled = (
-            self._compile(order_internals.restrict(ordered, conditions))[0]
+            self._compile(filter_internals.restrict(ordered, conditions))[0]
             for conditions in self._ranges(stretch)
         )
         statements = [statement for statement in compiled if statement is not None]
@@ -246,5 +250,5 @@ def _kept_value(value: Any) -> Any:
 
 
 def _pinned_places(keyset: Keyset) -> list[int]:
-    pinned = order_internals.pinned(keyset.source)
+    pinned = filter_internals.pinned(keyset.source)
     return [n for n, column in enumerate(keyset.columns) if column.expression in pinned]

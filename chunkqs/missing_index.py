@@ -10,7 +10,7 @@ from types import FrameType
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from . import order_internals
+from . import expression_internals, filter_internals, order_internals
 from .errors import MissingIndexWarning
 from .estimates import estimate
 from .index_fit import Order, Wanted
@@ -41,7 +41,7 @@ def warn_of_missing_index(keyset: Keyset, connection: BaseDatabaseWrapper) -> No
     # A view has no index of its own.
     if not existing or _is_fitted(order, existing, connection):
         return
-    if not order_internals.is_filtered(keyset.source) or _has_many_rows(keyset, connection):
+    if not filter_internals.is_filtered(keyset.source) or _has_many_rows(keyset, connection):
         text = _text(order.table, [*order.pinned, *order.columns])
         warnings.warn(text, MissingIndexWarning, stacklevel=_levels_to_caller())
 
@@ -54,7 +54,8 @@ def _is_of_one_table(keyset: Keyset) -> bool:
     own = {order_internals.base_alias(source)}
     expressions = [column.expression for column in keyset.columns]
     return all(
-        order_internals.aliases(expression) <= own and not order_internals.has_query(expression)
+        expression_internals.aliases(expression) <= own
+        and not expression_internals.has_query(expression)
         for expression in expressions
     )
 

@@ -5,20 +5,14 @@ Each piece names the Django versions it was read and tested against, as in `inte
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable, Collection, Iterable, Sized
+from collections.abc import Iterable
 from typing import Any
 
-from django.core.exceptions import FieldError
 from django.db.models import Model, QuerySet
-from django.db.models.expressions import Col, ColPairs, Expression, Func, OrderBy, Subquery
+from django.db.models.expressions import ColPairs, Func, OrderBy
 from django.db.models.fields.reverse_related import ForeignObjectRel
-from django.db.models.lookups import Exact, In, IsNull
-from django.db.models.sql import Query
 from django.db.models.sql.constants import LOUTER
 from django.db.models.sql.datastructures import Join
-from django.db.models.sql.where import AND
-from django.utils.tree import Node
 
 
 # Django 5.2, 6.0, 6.1: _order_by_pairs() turns order_by(), Meta.ordering and reverse() into
@@ -57,16 +51,6 @@ def ordered_by(queryset: QuerySet[Any, Any], terms: Iterable[OrderBy]) -> QueryS
     ordered.query.order_by = tuple(terms)
     ordered.query.standard_ordering = True
     return ordered
-
-
-# Django 5.2, 6.0, 6.1: filter() writes `condition = 1` where the database lacks booleans,
-# which no index helps with. What where holds is compiled as it is.
-def restrict(queryset: QuerySet[Any, Any], conditions: Iterable[Expression]) -> QuerySet[Any, Any]:
-    """Return a clone with only the rows for which all `conditions`, resolved ones, hold."""
-    restricted = queryset.all()
-    for condition in conditions:
-        restricted.query.where.add(condition, AND)
-    return restricted
 
 
 # Django 5.2, 6.0, 6.1: what is selected is ordered by its number, for which a composite
@@ -121,16 +105,6 @@ def _model_of(join: Any) -> type[Model]:
     rel = join.join_field
     sides: list[type[Model]] = [rel.related_model, rel.model]
     return next(side for side in sides if side._meta.db_table == join.table_name)
-
-
-# Django 5.2, 6.0, 6.1: output_field raises FieldError where sources are of several types, or
-# where nothing says which type an expression is of. Such a one can be compared all the same.
-def field_of(expression: Any) -> Any:
-    """Return the field that an expression's values are of, None where Django cannot tell."""
-    try:
-        return expression.output_field
-    except FieldError:
-        return None
 
 
 # Django 5.2, 6.0, 6.1: attributes of Query that say which kind of query it is.
@@ -191,76 +165,6 @@ def without_lock(queryset: QuerySet[Any, Any]) -> QuerySet[Any, Any]:
     return unlocked
 
 
-# Django 5.2, 6.0, 6.1: the filters are in where.
-def is_filtered(queryset: QuerySet[Any, Any]) -> bool:
-    return bool(queryset.query.where)
-
-
-# Django 5.2, 6.0, 6.1: where is a tree of lookups; those of its root, an AND that isn't
-# negated, hold for all rows. The rhs of a lookup is a value, values, or an expression.
-def pinned(queryset: QuerySet[Any, Any]) -> list[Col]:
-    """Return the columns of the queryset's own table that are equal to one value in all rows."""
-    return _columns_of(queryset, _is_exact)
-
-
-def alike(queryset: QuerySet[Any, Any]) -> list[Col]:
-    """Return the columns of the queryset's own table that are the same in all rows."""
-    return _columns_of(queryset, lambda lookup: _is_exact(lookup) or _is_one(lookup))
-
-
-def _columns_of(queryset: QuerySet[Any, Any], has: Callable[[Any], bool]) -> list[Col]:
-    where, alias = queryset.query.where, base_alias(queryset)
-    lookups: list[Any] = [] if where.negated or where.connector != AND else where.children
-    columns = [lookup.lhs for lookup in lookups if has(lookup)]
-    return [column for column in columns if isinstance(column, Col) and column.alias == alias]
-
-
-def _is_exact(lookup: Any) -> bool:
-    return isinstance(lookup, Exact) and not _is_expression(lookup.rhs)
-
-
-def _is_one(lookup: Any) -> bool:
-    if isinstance(lookup, In):
-        return isinstance(lookup.rhs, Sized) and len(lookup.rhs) == 1
-    return isinstance(lookup, IsNull) and lookup.rhs is True
-
-
-# Django 5.2, 6.0, 6.1: a lookup has prepared its rhs when it was made; another one of the
-# same field takes it over as it is.
-def as_intervals(queryset: QuerySet[Any, Any], columns: Collection[Any]) -> QuerySet[Any, Any]:
-    """Return a clone in which `columns`, pinned ones, lie from their value to their value."""
-    if not columns:
-        return queryset
-    clone = queryset.all()
-    where: Any = clone.query.where
-    where.children = [
-        turned
-        for lookup in where.children
-        for turned in (
-            [_turned(lookup, "gte"), _turned(lookup, "lte")]
-            if _is_exact(lookup) and lookup.lhs in columns
-            else [lookup]
-        )
-    ]
-    return clone
-
-
-def _turned(lookup: Any, name: str) -> Any:
-    kind = lookup.lhs.output_field.get_lookup(name)
-    turned = kind.__new__(kind)
-    turned.__dict__.update(lookup.__dict__)
-    return turned
-
-
-# Django 5.2, 6.0, 6.1: a resolved expression's columns are Col, or what refers to them.
-def aliases(expression: Any) -> set[str]:
-    """Name the tables, by their aliases in the query, that an expression takes columns from."""
-    if isinstance(expression, Col):
-        return {str(expression.alias)}
-    parts = [part for part in expression.get_source_expressions() if part is not None]
-    return set().union(*map(aliases, parts))
-
-
 # Django 5.2, 6.0, 6.1: a join has the alias of the table that it starts from, and the relation
 # that it follows; the base table has neither.
 def way_to(alias: str, queryset: QuerySet[Any, Any]) -> list[str]:
@@ -274,50 +178,6 @@ def way_to(alias: str, queryset: QuerySet[Any, Any]) -> list[str]:
         condition = join.filtered_relation.condition
         name = f"{join.filtered_relation.relation_name}[{condition!r}]"
     return [*way_to(join.parent_alias, queryset), name]
-
-
-# Django 5.2, 6.0, 6.1: Subquery and Exists keep their query in `query`; a Query can stand for
-# itself among the parts of an expression.
-def query_of(expression: Any) -> Any:
-    """Return the query that an expression runs, None if it runs none."""
-    if isinstance(expression, Query):
-        return expression
-    return expression.query if isinstance(expression, Subquery) else None
-
-
-def has_query(expression: Any) -> bool:
-    """Tell whether an expression, or a part of it, runs a query of its own."""
-    parts = [part for part in parts_of(expression) if part is not None]
-    return query_of(expression) is not None or any(map(has_query, parts))
-
-
-# Django 5.2, 6.0, 6.1: expressions keep what their constructor was called with; a Q that has
-# been resolved is a Node, which has no constructor of that kind. Of both, what is an
-# expression itself is among the source expressions once more, resolved: so is all that is
-# given as `expression` or `expressions`, where text names a field.
-def arguments_of(expression: Any) -> list[Any]:
-    """Return what an expression was made with, less the expressions."""
-    if isinstance(expression, Node):
-        return [expression.connector, expression.negated]
-    args, kwargs = getattr(expression, "_constructor_args", ((), {}))
-    bound = inspect.signature(type(expression).__init__).bind_partial(expression, *args, **kwargs)
-    _, *given = bound.arguments.items()
-    return [
-        (name, value)
-        for name, value in given
-        if name not in {"expression", "expressions"} and not _is_expression(value)
-    ]
-
-
-def _is_expression(value: Any) -> bool:
-    return hasattr(value, "resolve_expression")
-
-
-def parts_of(expression: Any) -> list[Any]:
-    """Return the expressions in an expression, None for one that it may have and has not."""
-    if isinstance(expression, Node):
-        return list(expression.children)
-    return list(expression.get_source_expressions())
 
 
 # Django 5.2, 6.0, 6.1: the expressions of an index are as those of order_by(): F(), OrderBy,

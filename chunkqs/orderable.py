@@ -12,7 +12,7 @@ from django.db.models.expressions import Col
 from django.db.models.functions import Now, Random
 from django.db.models.query import RawQuerySet
 
-from . import order_internals
+from . import expression_internals, order_internals
 from .errors import KeysetError
 from .internals import unfold
 
@@ -51,7 +51,7 @@ def refuse_column(expression: Any, connection: BaseDatabaseWrapper) -> None:
             "random order" if _is_random(expression) else "order by the current time",
             "the order is another in each query",
         )
-    field = order_internals.field_of(expression)
+    field = expression_internals.field_of(expression)
     if connection.vendor == "mysql" and field is not None:
         _refuse_numbered(expression, field.db_type(connection) or "")
     if isinstance(field, JSONField) or any(c.__name__ in WITHOUT_ORDER for c in type(field).mro()):

@@ -19,7 +19,7 @@ from django.db.models import BooleanField
 from django.db.models.expressions import Col, Expression
 from django.db.models.sql.compiler import SQLCompiler
 
-from . import order_internals
+from . import expression_internals
 from .key_columns import KeyColumn
 
 #: A place in an order: what the database gave for each key column, as the driver had it.
@@ -109,7 +109,7 @@ class KeyRange(Expression):
 def _compiled(expression: Any, compiler: SQLCompiler) -> Compiled:
     sql, params = compiler.compile(expression)
     sql = sql if isinstance(expression, Col) else f"({sql})"
-    field = order_internals.field_of(expression)
+    field = expression_internals.field_of(expression)
     db_type = field.db_type(compiler.connection) if field is not None else None
     # psycopg2 writes an array without its type, which the server guesses by the first value.
     is_array = compiler.connection.vendor == "postgresql" and (db_type or "").endswith("[]")
@@ -148,10 +148,13 @@ def separately_between(
     end: Position | None,
     connection: BaseDatabaseWrapper,
 ) -> list[list[KeyRange]]:
-    """Return the conditions of each range behind `start` by itself, the nearest first."""
-    columns = _without_needless_nulls(columns, start, end, connection)
+    """Return the conditions of each range behind `start` by itself, the nearest first.
+
+    The first of the columns has no NULLs: see `stretches`.
+    """
+    until = [] if end is None else [_until(columns, end, connection)]
     return [
-        [KeyRange(columns, start, [part]), *_until_in(part, columns, end, connection)]
+        [KeyRange(columns, start, [part]), *until]
         for part in ranges_after(columns, start, connection)
     ]
 
@@ -167,19 +170,6 @@ def _until(columns: Columns, position: Position, connection: BaseDatabaseWrapper
     return KeyRange(columns, position, ranges, _guard(back, position, ranges, connection))
 
 
-def _until_in(
-    part: Range, columns: Columns, end: Position | None, connection: BaseDatabaseWrapper
-) -> list[KeyRange]:
-    """Return the condition of the rows in a range that do not lie behind `end`."""
-    if end is None:
-        return []
-    if part[0] != Comparison((0,), "IS NULL"):
-        return [_until(_not_null_first(columns), end, connection)]
-    if end[0] is not None:  # the range is of NULLs: all on this side of `end`, or none
-        return [] if columns[0].has_nulls_first(connection) else [KeyRange(columns, end, [])]
-    return [_until(columns, end, connection)]
-
-
 def _without_needless_nulls(
     columns: Columns,
     start: Position | None,
@@ -188,10 +178,8 @@ def _without_needless_nulls(
 ) -> Columns:
     """Forget that the first column can be NULL, where no row between is."""
     bound = start if columns[0].has_nulls_first(connection) else end
-    return columns if bound is None or bound[0] is None else _not_null_first(columns)
-
-
-def _not_null_first(columns: Columns) -> Columns:
+    if bound is None or bound[0] is None:
+        return columns
     return [replace(columns[0], nullable=False), *columns[1:]]
 
 
