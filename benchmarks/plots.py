@@ -22,7 +22,7 @@ MEGABYTE = 1 << 20
 
 def draw(measured: list[Measured], folder: Path) -> None:
     """Write the plots of the run into `folder`."""
-    folder.mkdir(exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     instances = measured[0]
     save(speed(instances), folder / "speed.svg")
     save(memory(instances), folder / "memory.svg")

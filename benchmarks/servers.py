@@ -35,21 +35,22 @@ class Server:
     def url(self, rows: int) -> str:
         """Return the URL of the database whose table of events has this many rows."""
         name = f"chunkqs_bench_{rows}"
-        if self.named is None:
-            return embedded.database_url(FOLDER / "postgres", name)
         if self.vendor == "sqlite":
             return f"sqlite:///{FOLDER / name}.sqlite3"
+        if self.named is None:
+            return embedded.database_url(FOLDER / "postgres", name)
         return urlsplit(self.named)._replace(path=f"/{name}").geturl()
 
 
 def servers() -> list[Server]:
     """Return the servers of BENCH_DATABASE_URLS or TEST_DATABASE_URLS, one of a kind.
 
-    The embedded PostgreSQL stands in where none is named.
+    The embedded PostgreSQL stands in where none is named, and SQLite needs no server.
     """
     FOLDER.mkdir(exist_ok=True)
-    found = {server.vendor: server for server in reversed(list(_named()))}
-    postgresql = found.pop("postgresql", Server("postgresql"))
+    named = {server.vendor: server for server in reversed(list(_named()))}
+    found = {"postgresql": Server("postgresql"), "sqlite": Server("sqlite"), **named}
+    postgresql = found.pop("postgresql")
     return [postgresql, *sorted(found.values(), key=lambda server: server.vendor)]
 
 

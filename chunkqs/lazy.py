@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Iterable, Iterator
 from dataclasses import replace
@@ -17,7 +16,7 @@ from django.db.models import QuerySet
 from .arguments import checked_chunk_size, checked_seconds, refuse_both
 from .chunk import Chunk
 from .estimates import estimate
-from .runs import AsyncHandOut, Run
+from .runs import AsyncHandOut, HandOut, Run
 from .walks import Piece, Walk
 
 Row = TypeVar("Row")
@@ -36,7 +35,7 @@ class Lazy(ABC, Generic[Handed]):
     def __iter__(self) -> Iterator[Handed]:
         """Begin a run. Its first query is sent when the first row is asked for."""
         self._latest = run = Run(self._walk)
-        rows = self._hand_out(run)
+        rows = HandOut.of(run, self._portion)
         self._handing_out[rows] = run
         return rows
 
@@ -46,16 +45,6 @@ class Lazy(ABC, Generic[Handed]):
         rows = AsyncHandOut(run, self._portion)
         self._handing_out[rows] = run
         return rows
-
-    def _hand_out(self, run: Run) -> Iterator[Handed]:
-        try:
-            while (piece := run.advance()) is not None:
-                portion = self._portion(run, piece)
-                # Nothing here may hold a chunk while the next one is on its way.
-                del piece
-                yield from portion
-        finally:
-            run.close()
 
     @abstractmethod
     def _portion(self, run: Run, piece: Piece) -> Iterator[Handed]:
@@ -79,11 +68,8 @@ class Lazy(ABC, Generic[Handed]):
         A run also ends by itself: when its rows run out, on `break`, on an exception and
         when it is dropped. A later `iter()` begins a new one.
         """
-        for rows, run in list(self._handing_out.items()):
-            if inspect.isgenerator(rows) and rows.gi_running:  # in another thread
-                run.close()
-            else:
-                rows.close()
+        for rows in list(self._handing_out):
+            rows.close()
 
     async def aclose(self) -> None:
         """Do what `close()` does, from a coroutine."""

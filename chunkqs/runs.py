@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Generator, Iterator
+from itertools import chain
 from typing import Any, Generic, Self, TypeVar
 
 from asgiref.sync import sync_to_async
@@ -12,6 +13,7 @@ from .keyset import Position
 from .walks import Piece, Walk
 
 Handed = TypeVar("Handed")
+Portion = Callable[["Run", Piece], Iterator[Handed]]
 
 
 class Run:
@@ -65,7 +67,9 @@ class Run:
         """Let go of the chunk at hand: it is not held while the next one is on its way."""
         self.before = self.position
         self._piece = None
-        self._rows = iter(())
+        rows, self._rows = self._rows, iter(())
+        for _ in rows:  # what is left of them when the run is closed is not handed out
+            pass
 
     def close(self) -> None:
         """End the walk, and with it its cursor and private connection."""
@@ -75,6 +79,44 @@ class Run:
             self._pieces.close()
 
 
+class HandOut(chain[Handed]):
+    """Hands out a run, one row after the other, without a step of Python's for each.
+
+    It ends when it is dropped: the generator of its portions is, and closes the run.
+    """
+
+    _run: Run
+    _portions: Generator[Iterator[Handed], None, None]
+
+    @classmethod
+    def of(cls, run: Run, portion: Portion[Handed]) -> Self:
+        """Begin to hand out."""
+        portions = _portions(run, portion)
+        rows = cls.from_iterable(portions)
+        rows._run, rows._portions = run, portions
+        return rows
+
+    def close(self) -> None:
+        """End the run; no row comes after."""
+        if self._portions.gi_running:  # in another thread
+            self._run.close()
+        else:
+            self._portions.close()
+            self._run.close()
+
+
+def _portions(run: Run, portion: Portion[Handed]) -> Generator[Iterator[Handed], None, None]:
+    try:
+        while (piece := run.advance()) is not None:
+            handed = portion(run, piece)
+            # Nothing here may hold a chunk while the next one is on its way.
+            del piece
+            yield handed
+            del handed
+    finally:
+        run.close()
+
+
 class AsyncHandOut(AsyncIterator[Handed], Generic[Handed]):
     """Hands out a run in a coroutine; its queries run in Django's thread for them.
 
@@ -82,7 +124,7 @@ class AsyncHandOut(AsyncIterator[Handed], Generic[Handed]):
     left, or never when the loop ends first. This ends when it is dropped, as a generator does.
     """
 
-    def __init__(self, run: Run, portion: Callable[[Run, Piece], Iterator[Handed]]) -> None:
+    def __init__(self, run: Run, portion: Portion[Handed]) -> None:
         self._run = run
         self._portion = portion
         self._handed: Iterator[Handed] = iter(())

@@ -119,43 +119,52 @@ class Sizing:
 def row_bytes(block: Block) -> float:
     """Estimate the bytes that one raw row takes, from an even sample of the block's rows."""
     sample = block[:: len(block) // SAMPLE + 1]
-    return sum(map(value_bytes, sample)) / len(sample) + ROW_OVERHEAD
+    return sum(map(values_bytes, sample)) / len(sample) + ROW_OVERHEAD
 
 
 def made_bytes(block: Block, rows: Sequence[Any]) -> float:
     """Estimate the bytes that a raw row takes together with the row that was made of it.
 
-    A value that a converter made, of JSON perhaps, may take many times as much as its text.
+    What a converter has made of a value, of JSON perhaps, may take many times as much.
     """
-    step = len(block) // SAMPLE + 1
-    made = 0.0
-    for raw_row, row in zip(block[::step], rows[::step], strict=False):
-        raw = set(map(id, raw_row))
-        made += sum(value_bytes(value) for value in values_of(row) if id(value) not in raw)
-    return row_bytes(block) + made / len(block[::step])
+    sample = rows[:: len(rows) // SAMPLE + 1]
+    made = sum(
+        value_bytes(value) for row in sample for value in values_of(row) if type(value) in DEEP
+    )
+    return row_bytes(block) + made / max(len(sample), 1)
 
 
 def values_of(row: Any) -> Iterable[Any]:
     """Return the values that a row was made of."""
-    if isinstance(row, dict):
-        return row.values()
     if isinstance(row, tuple):
         return row
-    return [value for name, value in getattr(row, "__dict__", {}).items() if name != "_state"]
+    if isinstance(row, dict):
+        return row.values()
+    return getattr(row, "__dict__", {}).values()
+
+
+#: What does not say itself how much it holds.
+DEEP = frozenset([bytes, bytearray, memoryview, list, tuple, dict])
+
+
+def values_bytes(values: Sequence[Any]) -> float:
+    """Estimate the bytes that some values take, with what they refer to."""
+    deep = [value for value in values if type(value) in DEEP]
+    return sum(map(getsizeof, values)) + sum(map(value_bytes, deep))
 
 
 def value_bytes(value: Any) -> float:
     """Estimate the bytes that a value takes, with what it refers to: of many, of a sample."""
     if isinstance(value, bytes | bytearray | memoryview):
         # The driver has it as text in hexadecimal, too.
-        return 3 * (value.nbytes if isinstance(value, memoryview) else getsizeof(value))
-    if isinstance(value, list | tuple):
-        return getsizeof(value) + len(value) * _mean(value[:: len(value) // SAMPLE + 1])
+        return 3 * len(value)
     if isinstance(value, dict):
         sample = list(islice(value.values(), SAMPLE))
         return getsizeof(value) + len(value) * (_mean(sample) + KEY_BYTES)
+    if isinstance(value, list | tuple):
+        return getsizeof(value) + len(value) * _mean(value[:: len(value) // SAMPLE + 1])
     return getsizeof(value)
 
 
 def _mean(sample: Sequence[Any]) -> float:
-    return sum(map(value_bytes, sample)) / len(sample) if sample else 0
+    return values_bytes(sample) / len(sample) if sample else 0
