@@ -29,7 +29,7 @@ test-sqlite: $(VENV)/.dev
 
 # The matrix of noxfile.py, on the servers that TEST_DATABASE_URLS names (URLs, space-separated).
 test-all: $(VENV)/.dev
-	$(BIN)/python -m nox --session tests
+	$(BIN)/python -m nox --session tests $(NOX_ARGS)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
@@ -57,7 +57,7 @@ $(VENV)/.%: setup.py pyproject.toml | $(BIN)/python
 	@$(PIP) install --editable '.[$*]'
 	@touch $@
 
-# Every way to walk beside its peers, in about a quarter of an hour (ROWS=100000: two minutes),
+# Every way to walk beside its peers, in about twenty minutes (ROWS=100000: two, of one round),
 # on the embedded PostgreSQL and the servers of BENCH_DATABASE_URLS. The environment is
 # one of its own, as Django takes psycopg 3 wherever that is installed.
 bench_urls = $(or $(BENCH_DATABASE_URLS),$(TEST_DATABASE_URLS))

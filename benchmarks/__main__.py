@@ -21,7 +21,8 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
     rows = int(os.environ.get("ROWS") or FULL_RUN)
     parser.add_argument("--rows", type=int, default=rows, help="events in the table")
-    parser.add_argument("--rounds", type=int, default=3, help="of which the median counts")
+    rounds = 3 if rows >= FULL_RUN else 1
+    parser.add_argument("--rounds", type=int, default=rounds, help="of which the median counts")
     parser.add_argument("--only", default="", help="scenarios whose title has this in it")
     parser.add_argument("--output", type=Path, default=FOLDER, help="folder for the results")
     return parser.parse_args()

@@ -17,7 +17,7 @@ Written by `make bench`. The machine: {machine}. The versions: {versions}.
 
 **Only the ratios mean anything.** They are between walks over the same table, in the same run,
 in turns; each in a process of its own, the database on the same machine, the median of {rounds}
-rounds. Times and rows a second are those of this machine on that day.
+round{s}. Times and rows a second are those of this machine on that day.
 
 Each loop does nothing with its rows. Where the queryset has no order, the walks that need one
 (`Paginator`, django-chunkator, `keyset_iter()` and `chunks()`) go by primary key. Memory is the
@@ -29,7 +29,9 @@ def report(measured: list[Measured], rounds: int) -> str:
     """Return the text of RESULTS.md."""
     by_title = {one.scenario.title: one for one in measured}
     parts = [
-        INTRODUCTION.format(machine=machine(), versions=versions(), rounds=rounds),
+        INTRODUCTION.format(
+            machine=machine(), versions=versions(), rounds=rounds, s="" if rounds == 1 else "s"
+        ),
         "## What chunkqs is to achieve\n",
         *_lines(claim_table(claims(by_title))),
         "![Rows per second](plots/speed.svg)\n",

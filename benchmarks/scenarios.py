@@ -11,13 +11,13 @@ from .servers import DRIVERS, Server
 
 #: The sizes of table whose first row is timed. The larger ones take a full run.
 SIZES = (10_000, 100_000, 1_000_000, 10_000_000)
-FULL_RUN = 1_000_000
+FULL_RUN = 500_000
 #: Rows of 1 MB.
 LARGE_ROWS = 400
 #: A walk that holds every row gets no more than this many: about 1 GB.
 HELD_ROWS = 1_000_000
 #: OFFSET takes the longer the further it is: Paginator is not waited for.
-SECONDS = 60
+SECONDS = 15
 
 DJANGO = (".iterator() in atomic()", ".iterator()")
 OURS = ("stream()", "keyset_iter()", "chunks()")
@@ -89,7 +89,7 @@ def others(rows: int, server: Server) -> Iterator[Scenario]:
             queryset="8 columns",
             server=server,
             driver="psycopg2",
-            ways=(*DJANGO, *(["Paginator"] if size <= FULL_RUN else []), *OURS),
+            ways=(*DJANGO, *(["Paginator"] if size <= 1_000_000 else []), *OURS),
             events=size,
             rows=1,
             first_row_only=True,

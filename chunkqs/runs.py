@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from itertools import chain
-from typing import Any, Generic, Self, TypeVar
+from typing import Any, Generic, Self, TypeVar, cast
 
 from asgiref.sync import sync_to_async
 
@@ -92,17 +92,15 @@ class HandOut(chain[Handed]):
     def of(cls, run: Run, portion: Portion[Handed]) -> Self:
         """Begin to hand out."""
         portions = _portions(run, portion)
-        rows = cls.from_iterable(portions)
+        rows = cast(Self, cls.from_iterable(portions))
         rows._run, rows._portions = run, portions
         return rows
 
     def close(self) -> None:
         """End the run; no row comes after."""
-        if self._portions.gi_running:  # in another thread
-            self._run.close()
-        else:
+        if inspect.getgeneratorstate(self._portions) != inspect.GEN_RUNNING:
             self._portions.close()
-            self._run.close()
+        self._run.close()  # which another thread that runs it will notice
 
 
 def _portions(run: Run, portion: Portion[Handed]) -> Generator[Iterator[Handed], None, None]:
