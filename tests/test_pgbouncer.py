@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from contextlib import ExitStack
 from typing import Any
 
 import pytest
@@ -25,20 +26,22 @@ def busy(through_pgbouncer: str) -> Iterator[str]:
     make(Event, ROWS)
     done = threading.Event()
 
-    def ask() -> None:
-        connection = connections[through_pgbouncer].copy()
+    def ask(connection: Any) -> None:
         while not done.is_set():
             with connection.cursor() as cursor:
                 cursor.execute("SELECT count(*) FROM tests_event")
-        connection.close()
 
-    clients = [threading.Thread(target=ask) for _ in range(CLIENTS)]
-    for client in clients:
-        client.start()
-    yield through_pgbouncer
-    done.set()
-    for client in clients:
-        client.join()
+    with ExitStack() as at_the_end:
+        for _ in range(CLIENTS):
+            connection = connections[through_pgbouncer].copy()
+            connection.inc_thread_sharing()
+            connection.ensure_connection()
+            at_the_end.callback(connection.close)
+            client = threading.Thread(target=ask, args=[connection])
+            at_the_end.callback(client.join)
+            client.start()
+        at_the_end.callback(done.set)
+        yield through_pgbouncer
 
 
 @pytest.mark.parametrize("disabled", [True, False])
