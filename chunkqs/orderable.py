@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models import JSONField, QuerySet
+from django.db.models import Field, JSONField, QuerySet
 from django.db.models.expressions import Col
 from django.db.models.functions import Now, Random
 from django.db.models.query import RawQuerySet
@@ -52,13 +52,17 @@ def refuse_column(expression: Any, connection: BaseDatabaseWrapper) -> None:
             "the order is another in each query",
         )
     field = expression_internals.field_of(expression)
-    if connection.vendor == "mysql" and field is not None:
-        _refuse_numbered(expression, field.db_type(connection) or "")
+    if connection.vendor == "mysql":
+        _refuse_numbered(expression, getattr(field, "target_field", field), connection)
     if isinstance(field, JSONField) or any(c.__name__ in WITHOUT_ORDER for c in type(field).mro()):
         raise _refusal(f"order by {_named(expression)}", f"a {type(field).__name__} has no order")
 
 
-def _refuse_numbered(expression: Any, db_type: str) -> None:
+def _refuse_numbered(expression: Any, field: Any, connection: BaseDatabaseWrapper) -> None:
+    # Django's own fields are of no such type, and would ask the server which it is.
+    if field is None or type(field).db_type is Field.db_type:
+        return
+    db_type = field.db_type(connection) or ""
     if db_type.lower().startswith(NUMBERED):
         raise _refusal(
             f"order by {_named(expression)}",
