@@ -12,7 +12,7 @@ from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import Any, Protocol
 
-from django.db import Error, NotSupportedError
+from django.db import Error, InterfaceError, NotSupportedError
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.utils import CursorWrapper
 
@@ -20,6 +20,7 @@ from .internals import Statement, close_apart, connect_apart
 from .sessions import NotAssured, Session
 from .sessions_mysql import MySQLSession
 from .sessions_postgresql import PostgreSQLSession
+from .timestamps import read_fast
 
 logger = logging.getLogger("chunkqs")
 
@@ -62,6 +63,12 @@ class PrivateConnection:
         cursor = self._session.server_side_cursor(self.driver_connection)
         self._cursors.append(cursor)
         return cursor
+
+    def bare_cursor(self) -> Any:
+        """Make a cursor of the driver's, which reads as Django's do and which nobody watches."""
+        if self._private is None:
+            raise InterfaceError("the private connection is closed")
+        return read_fast(self._private.create_cursor())
 
     def cancel(self) -> None:
         """Ask the server to break off the fetch that another thread is waiting for."""

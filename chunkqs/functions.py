@@ -33,7 +33,7 @@ Yielded = TypeVar("Yielded", covariant=True)
 
 
 PRIVATE = {True: "insist", False: "never", None: "where it is safe"}
-READ_AHEAD = {True: "always", False: "never", None: "where the server is on another machine"}
+READ_AHEAD = {True: "on a private connection on PostgreSQL", False: "never"}
 BOUNDED = {True: "end at what is now the last row", False: "go on to the end of the table"}
 
 
@@ -49,7 +49,7 @@ def stream(
     *,
     chunk_size: int | None = None,
     max_bytes: int = MAX_BYTES,
-    read_ahead: bool | None = None,
+    read_ahead: bool = True,
     private: bool | None = None,
 ) -> LazyRows[Row]:
     """Walk the rows of one query through a server-side cursor: one consistent snapshot.
@@ -61,10 +61,9 @@ def stream(
     atomic() from a cursor in that transaction. docs/stream.md has the whole table.
 
     Holds one chunk: `chunk_size` rows, or as many as fit `max_bytes` bytes (2,000 rows at
-    most, the first few at once).
-    `read_ahead` fetches the next chunk in a thread while the caller works on this one, on a
-    private connection on PostgreSQL; both chunks together keep to `max_bytes`. By default it
-    does so where the server is on another machine.
+    most, the first few at once). On a private connection on PostgreSQL a thread fetches the
+    next one while the caller works on this one, and both together keep to `max_bytes`;
+    `read_ahead=False` forbids that.
     `private=True` insists on a private connection, `private=False` forbids one.
 
     Raises TypeError or ValueError at the call for wrong arguments; at the first row

@@ -35,6 +35,8 @@ class Compiled(NamedTuple):
     statement: Statement | None
     """None where Django knows without asking that there are no rows."""
     compiler: SQLCompiler
+    places: Sequence[int] = ()
+    """Where in a raw row the columns stand that were asked for in addition."""
 
 
 # Django 5.2, 6.0, 6.1: as_sql() fills compiler.select, klass_info, annotation_col_map
@@ -45,25 +47,49 @@ def compile_select(
     connection: BaseDatabaseWrapper,
     extra: Sequence[Expression] = (),
 ) -> Compiled:
-    """Compile `queryset` for `connection`; `extra` columns come last in each raw row."""
+    """Compile `queryset` for `connection`.
+
+    The `extra` columns that it does not select anyway come last in each raw row.
+    """
     compiler = queryset.query.get_compiler(using=connection.alias)
+    places: list[int] = []
     if extra:
-        _select_extra(compiler, extra)
+        _select_extra(compiler, extra, places)
     try:
         sql, params = compiler.as_sql()
     except EmptyResultSet:
         return Compiled(None, compiler)
-    return Compiled(Statement(sql, tuple(params)), compiler)
+    return Compiled(Statement(sql, tuple(params)), compiler, places)
 
 
-def _select_extra(compiler: SQLCompiler, extra: Sequence[Expression]) -> None:
+def _select_extra(compiler: SQLCompiler, extra: Sequence[Expression], places: list[int]) -> None:
     django_extra_select = compiler.get_extra_select
 
     def get_extra_select(order_by: Any, select: Any) -> list[Any]:
-        own = [(column, compiler.compile(column), None) for column in extra]
-        return [*django_extra_select(order_by, select), *own]
+        columns = [*django_extra_select(order_by, select)]
+        known, width = _places(select)
+        places.clear()  # of an earlier call
+        for column in extra:
+            sql, params = compiler.compile(column)
+            place = known.get(sql)
+            if place is None or params:
+                place = width + len(columns)
+                columns.append((column, (sql, params), None))
+            places.append(place)
+        return columns
 
     compiler.get_extra_select = get_extra_select  # type: ignore[method-assign]
+
+
+def _places(select: Any) -> tuple[dict[str, int], int]:
+    """Return where each selected column without parameters stands, and the width of all."""
+    known: dict[str, int] = {}
+    width = 0
+    for expression, (sql, params), _ in select:
+        if not params:
+            known.setdefault(sql, width)
+        width += len(unfold(expression))
+    return known, width
 
 
 # Django 5.2, 6.0, 6.1: ColPairs is the primary key of a CompositePrimaryKey, one selected
@@ -137,6 +163,8 @@ def connect_apart(connection: BaseDatabaseWrapper, patience: float) -> Any:
     OperationalError, like a server's that has no room.
     """
     private: Any = connection.copy()
+    # Cached properties, which a wrapper works out from the settings of the time.
+    private.timezone, private.timezone_name = connection.timezone, connection.timezone_name
     pool = getattr(private, "pool", None)
     with private.wrap_database_errors:
         if pool is not None:

@@ -35,7 +35,7 @@ class Keyset:
 
     @property
     def expressions(self) -> list[Expression]:
-        """The key columns as they are selected, behind all others, for positions."""
+        """The key columns as they are selected, for positions."""
         return [Stored(column.expression) for column in self.columns]
 
     @property

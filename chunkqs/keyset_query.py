@@ -16,7 +16,7 @@ from django.db.models.sql.compiler import SQLCompiler
 from . import filter_internals, order_internals
 from .access import access_of
 from .errors import KeysetError
-from .internals import Block, Statement, compile_select, selected_width
+from .internals import Block, Compiled, Statement, compile_select
 from .key_columns import KeyColumn, is_moment
 from .keyset import Keyset
 from .predicates import Position, between, separately_between
@@ -78,17 +78,26 @@ class KeysetQuery:
         self._source = filter_internals.as_intervals(keyset.source, self._access.pinned)
         self._templates: dict[Any, Template | None] = {}
         self._pinned = _pinned_places(keyset)
-        self._seen: Position | None = None
+        self._seen: list[Position] = []
         self._moments = {
             place
             for place, column in enumerate(keyset.columns)
             if is_moment(column.expression, connection)
         }
 
-    @cached_property
+    @property
     def compiler(self) -> SQLCompiler:
         """What knows the columns that every one of the statements selects."""
-        return self._compile(self._ordered(self.keyset.columns))[1]
+        return self._compiled.compiler
+
+    @property
+    def places(self) -> Sequence[int]:
+        """Where the key columns stand in a raw row of any of the statements."""
+        return self._compiled.places
+
+    @cached_property
+    def _compiled(self) -> Compiled:
+        return self._compile(self._ordered(self.keyset.columns))
 
     def statements(self, start: Position | None, end: Position | None) -> Iterator[Open]:
         """Yield the queries of the rows behind `start`, none of them behind `end`, in order.
@@ -115,9 +124,9 @@ class KeysetQuery:
         SQLite from the other columns in an index. A position that was given may be of others.
         """
         places = range(self._width)
-        seen = self._seen
-        if seen is None or len(self._pinned) == self._width:
+        if not self._seen or len(self._pinned) == self._width:
             return places
+        seen = self._seen[0]
         positions = [position for position in (start, end) if position is not None]
         if any(position[place] != seen[place] for position in positions for place in self._pinned):
             return places
@@ -138,14 +147,14 @@ class KeysetQuery:
 
     def position(self, raw_row: Sequence[Any]) -> Position:
         """Return the position of a raw row that one of the statements fetched."""
-        position = tuple(map(_kept_value, raw_row[-self._width :]))
+        position = tuple(_kept_value(raw_row[place]) for place in self.places)
         if self._moments:
             position = tuple(
                 value.replace(tzinfo=UTC) if place in self._moments and value else value
                 for place, value in enumerate(position)
             )
-        if self._pinned and self._seen is None:
-            self._seen = position
+        if self._pinned and not self._seen:
+            self._seen.append(position)
         return position
 
     @cached_property
@@ -158,16 +167,17 @@ class KeysetQuery:
         """Whether the rows are locked, and may be others once that is done."""
         return order_internals.is_locking(self.keyset.source)
 
-    def last(self) -> Iterator[Open]:
-        """Yield the queries of the last row, in order: one raw row, for `position()`."""
-        return self._bare(self.keyset.reverse()).statements(None, None)
+    @cached_property
+    def keys_from_end(self) -> KeysetQuery:
+        """The positions alone, from the last row backwards."""
+        return self._bare(self.keyset.reverse())
 
     def _bare(self, keyset: Keyset) -> KeysetQuery:
         source = order_internals.without_lock(keyset.source)
         if not order_internals.groups(source) and not order_internals.is_distinct(source):
             source = source.values_list("pk")
         query = KeysetQuery(replace(keyset, source=source), self.connection)
-        query._sort_length = self._sort_length
+        query._sort_length, query._seen = self._sort_length, self._seen
         return query
 
     def check_progress(self, start: Position, block: Block) -> None:
@@ -175,8 +185,8 @@ class KeysetQuery:
 
         A walk that does not get ahead would never end.
         """
-        last, text = start[-1], repr(start)
-        likely = block if last != last else [row for row in block if row[-1] == last]
+        last, text, place = start[-1], repr(start), self.places[-1]
+        likely = block if last != last else [row for row in block if row[place] == last]
         came = any(
             # NaN equals nothing, but looks the same.
             position == start or repr(position) == text
@@ -192,7 +202,7 @@ class KeysetQuery:
     def _template(self, stretch: Stretch) -> Template | None:
         ordered = filter_internals.restrict(self._ordered(stretch.columns), stretch.conditions)
         compiled = (
-            self._compile(filter_internals.restrict(ordered, conditions))[0]
+            self._compile(filter_internals.restrict(ordered, conditions)).statement
             for conditions in self._ranges(stretch)
         )
         statements = [statement for statement in compiled if statement is not None]
@@ -221,12 +231,12 @@ class KeysetQuery:
         wrapped = "SELECT * FROM (%s)" if self.connection.vendor == "sqlite" else "(%s)"
         union = " UNION ALL ".join(wrapped.replace("%s", s.sql) for s in statements)
         params = [param for statement in statements for param in statement.params]
-        first = selected_width(self.compiler) + 1  # the key columns come last
-        places = {column.expression: n for n, column in enumerate(self.keyset.columns, first)}
-        order = ", ".join(_numbered(places[column.expression], column) for column in columns)
+        keyed = zip(self.keyset.columns, self.places, strict=True)
+        numbers = {column.expression: place + 1 for column, place in keyed}
+        order = ", ".join(_numbered(numbers[column.expression], column) for column in columns)
         return Statement(f"{union} ORDER BY {order} LIMIT {LIMIT}", tuple(params))
 
-    def _compile(self, queryset: QuerySet[Any, Any]) -> tuple[Statement | None, SQLCompiler]:
+    def _compile(self, queryset: QuerySet[Any, Any]) -> Compiled:
         return compile_select(queryset[:LIMIT], self.connection, extra=self.keyset.expressions)
 
 

@@ -11,6 +11,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from .internals import Block, Statement
 from .keyset_query import Open
 from .retries import Retries
+from .timestamps import read_fast
 
 
 class Statements(Protocol):
@@ -33,8 +34,9 @@ class Statements(Protocol):
     def is_in_place(self, raw_row: Any) -> bool:
         """Tell whether `raw_row` ended its block rightly; if not, ask for the block again."""
 
-    def last(self) -> Iterator[Open]:
-        """The queries for the last row of all, of which only the position is asked, in order."""
+    @property
+    def keys_from_end(self) -> Statements:
+        """The positions alone, from the last row backwards."""
 
     def check_progress(self, start: Any, block: Block) -> None:
         """Raise KeysetError if the row at `start` is in `block`, which begins behind it."""
@@ -81,9 +83,9 @@ class KeysetSource:
         query = self._query
         if query.locks:
             return self._locked(rows)
-        block = self._read(query.statements(self._after, self._until), rows)
-        self._check(block)
-        self._go_on(block, rows)
+        block = self._read(query, self._until, rows)
+        self._check(query, block)
+        self._go_on(query, block, rows)
         return block
 
     def _locked(self, rows: int) -> Block:
@@ -92,54 +94,61 @@ class KeysetSource:
         A row that had to be waited for may have another key by then. It has no place in this
         chunk, and the walk must not go on behind it.
         """
-        query = self._query
-        keys = self._read(query.keys.statements(self._after, self._until), rows)
-        self._check(keys)
-        if not keys:
+        query, keys = self._query, self._query.keys
+        ahead = self._read(keys, self._until, rows)
+        self._check(keys, ahead)
+        if not ahead:
             self._ended = True
             return []
-        last = query.position(keys[-1])
-        block = self._read(query.statements(self._after, last), rows)
-        self._go_on(keys if len(block) < rows else block, rows)
-        known = {repr(query.position(key)) for key in keys}
-        return [row for row in block if repr(query.position(row)) in known]
+        known = list(map(keys.position, ahead))
+        block = self._read(query, known[-1], rows)
+        if len(block) < rows:
+            self._go_on(keys, ahead, rows)
+        else:
+            self._go_on(query, block, rows)
+        texts = set(map(repr, known))
+        return [row for row in block if repr(query.position(row)) in texts]
 
-    def _go_on(self, block: Block, rows: int) -> None:
+    def _go_on(self, query: Statements, block: Block, rows: int) -> None:
         self._ended = len(block) < rows
         if not self._ended and self._latest is not None:
             self._retries.remember_session(self._latest)
         if block:
-            self._after = self._query.position(block[-1])
+            self._after = query.position(block[-1])
 
-    def _check(self, block: Block) -> None:
+    def _check(self, query: Statements, block: Block) -> None:
         if self._after is not None:
-            self._query.check_progress(self._after, block)
+            query.check_progress(self._after, block)
 
     def _bound(self) -> None:
         """End the walk at what is the last row now, so that later ones cannot prolong it."""
-        last = self._read(self._query.last(), 1)
+        backwards = self._query.keys_from_end
+        last = self._run(backwards, backwards.statements(None, None), 1)
         self._look_up_end = False
         if last:
-            self._until = self._query.position(last[0])
+            self._until = backwards.position(last[0])
         else:
             self._ended = True
 
-    def _read(self, statements: Iterator[Open], rows: int) -> Block:
+    def _read(self, query: Statements, until: Any, rows: int) -> Block:
+        return self._run(query, query.statements(self._after, until), rows)
+
+    def _run(self, query: Statements, statements: Iterator[Open], rows: int) -> Block:
         """Run one statement after the other until there are rows enough."""
         block: Block = []
         for statement in statements:
-            block += self._rows(statement, rows - len(block))
+            block += self._rows(query, statement, rows - len(block))
             if len(block) >= rows:
                 break
         return block
 
-    def _rows(self, open_statement: Open, rows: int) -> Block:
+    def _rows(self, query: Statements, open_statement: Open, rows: int) -> Block:
         self._latest = statement = open_statement(rows)
         with self._connection.cursor() as cursor:
-            cursor.execute(statement.sql, statement.params)
+            read_fast(cursor).execute(statement.sql, statement.params)
             block = list(cursor.fetchall())
-        if block and not self._query.is_in_place(block[-1]):
-            return self._rows(open_statement, rows)
+        if block and not query.is_in_place(block[-1]):
+            return self._rows(query, open_statement, rows)
         return block
 
     def close(self) -> None:

@@ -1,31 +1,31 @@
-"""The next block is fetched while the caller works on this one."""
+"""The next block is on its way while the caller works on this one.
+
+To wait for the server, and to take in what it sends, needs no lock of the interpreter's: a
+thread does it. To make Python's objects of that does need it, so the thread that asks for the
+block does it. The two are never in each other's way, on a machine of two cores not even where
+the server is the other one: measured by benchmarks/read_ahead.py.
+"""
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
-from threading import Thread
+from threading import Event, Thread
+from typing import Any
 
-from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db import InterfaceError
+from django.db.backends.utils import CursorWrapper
 
 from .internals import Block
-from .sources import Source
+from .sources import interruptions
 
-LOCAL_HOSTS = {"", "localhost", "127.0.0.1", "::1"}
-
-
-def is_worth_it(connection: BaseDatabaseWrapper) -> bool:
-    """Tell whether the server is on another machine.
-
-    Over a network a fetch waits for its round trip, which reading ahead hides. On the same
-    machine it hides nothing, and the two threads get in each other's way: measured by
-    benchmarks/read_ahead.py.
-    """
-    host = connection.settings_dict["HOST"]
-    return host not in LOCAL_HOSTS and not host.startswith("/")
+#: Seconds that a fetch is waited for before the server is asked to break it off, which takes
+#: a connection of its own.
+PATIENCE = 0.1
 
 
 class ReadAheadSource:
-    """One block ahead of what is asked for, fetched by a thread.
+    """The rows of PostgreSQL's server-side cursor, one block ahead of what is asked for.
 
     Only for a connection that nobody else uses. An error in the thread reaches the caller
     when the rows before it are used up, as it does without a thread.
@@ -33,51 +33,91 @@ class ReadAheadSource:
 
     blocks_held = 2
 
-    def __init__(self, source: Source, cancel: Callable[[], None]) -> None:
-        self._source = source
+    def __init__(
+        self,
+        cursor: CursorWrapper,
+        bare_cursor: Callable[[], Any],
+        cancel: Callable[[], None],
+        close: Callable[[], None],
+    ) -> None:
+        self._cursor = cursor
+        self._bare_cursor = bare_cursor
         self._cancel = cancel
+        self._close: Callable[[], None] | None = close
         self._ahead: Fetch | None = None
+        self._ended = False
 
     def fetch(self, size: int) -> Block:
         """Return the block that was fetched meanwhile, and begin with the next one."""
-        ahead, self._ahead = self._ahead, None
-        block = ahead.result() if ahead else self._source.fetch(size)
-        if block:
-            self._ahead = Fetch(self._source, size)
-        return block
+        if self._ended:
+            return []
+        with interruptions(self._cursor), self._cursor.db.wrap_database_errors:
+            # Stays where close() finds it: an interrupt may end the wait.
+            ahead = self._ahead = self._ahead or self._begin(size)
+            # All rows of one block first: psycopg2 has none once the next one has lost the server.
+            rows = _all_rows(ahead.result())
+            # A short block is the last, so the end costs no extra fetch.
+            self._ended = len(rows) < ahead.size
+            self._ahead = None if self._ended else self._begin(size)
+            return rows
+
+    def _begin(self, size: int) -> Fetch:
+        name = self._cursor.db.ops.quote_name(self._cursor.cursor.name)
+        return Fetch(self._bare_cursor(), f"FETCH FORWARD {size} FROM {name}", size)
 
     def close(self) -> None:
-        """End the fetch that is under way, and the source. Waits for no row."""
+        """End the fetch that is under way, and what was opened. Waits for no row."""
+        self._ended = True
         ahead, self._ahead = self._ahead, None
-        if ahead is not None and ahead.is_alive():
-            self._cancel()
-            ahead.join()
-        self._source.close()
+        # When the interpreter ends, threads stand still already.
+        if ahead is not None and not sys.is_finalizing():
+            while not ahead.wait(PATIENCE):  # a request that comes too early is ignored
+                self._cancel()
+        close, self._close = self._close, None
+        if close is not None:
+            close()
+
+
+def _all_rows(cursor: Any) -> Block:
+    try:
+        return list(cursor.fetchall())
+    finally:
+        cursor.close()  # which frees what the rows were made of
 
 
 class Fetch(Thread):
-    """A fetch that has been begun. The thread is a new one each time: that takes less than
+    """A fetch that is under way. The thread is a new one each time: that takes less than
     a hundredth of a fetch, and leaves none waiting when a walk is forgotten."""
 
-    def __init__(self, source: Source, size: int) -> None:
+    def __init__(self, cursor: Any, statement: str, size: int) -> None:
         super().__init__(name="chunkqs read-ahead", daemon=True)
-        self._source = source
-        self._size = size
-        self._block: Block = []
+        self.size = size
+        self._cursor = cursor
+        self._statement = statement
         self._error: BaseException | None = None
+        # join() takes the thread for ended when an interrupt ends the waiting (CPython 3.12).
+        self._done = Event()
         self.start()
 
     def run(self) -> None:
-        """Fetch, and keep what came of it for whoever asks for the result."""
+        """Have the server send the block, and keep what came of it for result()."""
         try:
-            self._block = self._source.fetch(self._size)
+            self._cursor.execute(self._statement)
         except BaseException as error:
             self._error = error
+        finally:
+            self._done.set()
 
-    def result(self) -> Block:
-        """Wait for the block; raise what the fetch has raised."""
-        self.join()
+    def wait(self, seconds: float | None = None) -> bool:
+        """Wait until the fetch is done; say whether it is. In a forked child it never will be."""
+        return not self.is_alive() or self._done.wait(seconds)
+
+    def result(self) -> Any:
+        """Return the cursor that has the block, when it has; raise what the fetch has raised."""
+        self.wait()
         error, self._error = self._error, None
         if error is not None:
             raise error
-        return self._block
+        if not self._done.is_set():
+            raise InterfaceError("The rows are being read by the process that began to.")
+        return self._cursor

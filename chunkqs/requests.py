@@ -25,7 +25,7 @@ class Request:
     chunk_size: int | None
     max_bytes: int
     private: bool | None
-    read_ahead: bool | None
+    read_ahead: bool
 
     @property
     def capacity(self) -> int:

@@ -22,7 +22,7 @@ from .keyset import keyset_of
 from .keyset_query import KeysetQuery
 from .keyset_source import KeysetSource
 from .orderable import ADVICE
-from .read_ahead import ReadAheadSource, is_worth_it
+from .read_ahead import ReadAheadSource
 from .requests import Request
 from .retries import Retries
 from .small import small_result
@@ -33,6 +33,7 @@ from .sources import (
     TransactionSource,
     close_cursor,
 )
+from .timestamps import read_fast
 
 logger = logging.getLogger("chunkqs")
 
@@ -88,7 +89,7 @@ def _in_callers_transaction(request: Request) -> Route:
         )
     if connection.vendor == "mysql":
         return _small(request) or _by_keyset_or_refuse(request)
-    statement, compiler = request.compile()
+    statement, compiler, _ = request.compile()
     if statement is None:
         return Route(PlainSource([]), compiler)
     say(request, "a cursor in the caller's transaction")
@@ -123,7 +124,7 @@ def _on_private_connection(request: Request) -> Route | None:
     connection = request.connection
     if connection.vendor not in PRIVATE_VENDORS:
         return None
-    statement, compiler = request.compile()
+    statement, compiler, _ = request.compile()
     if statement is None:
         return Route(PlainSource([]), compiler)
     insist = request.private is True
@@ -135,12 +136,11 @@ def _on_private_connection(request: Request) -> Route | None:
     except BaseException:
         private.close()
         raise
-    source = CursorSource(cursor, private.close)
     # MySQL's server sends on without being asked: there the socket is what reads ahead.
-    ahead = is_worth_it(connection) if request.read_ahead is None else request.read_ahead
-    if ahead and connection.vendor == "postgresql":
-        return Route(ReadAheadSource(source, private.cancel), compiler)
-    return Route(source, compiler)
+    if request.read_ahead and connection.vendor == "postgresql":
+        ahead = ReadAheadSource(cursor, private.bare_cursor, private.cancel, private.close)
+        return Route(ahead, compiler)
+    return Route(CursorSource(cursor, private.close), compiler)
 
 
 def _on_callers_connection(request: Request) -> Route:
@@ -151,7 +151,7 @@ def _on_callers_connection(request: Request) -> Route:
             return _by_keyset(request)
         except KeysetError as error:
             say(request, f"the whole result in memory, as there is no keyset: {error}")
-    statement, compiler = request.compile()
+    statement, compiler, _ = request.compile()
     if statement is None:
         return Route(PlainSource([]), compiler)
     say(request, "a cursor on the caller's connection")
@@ -167,7 +167,7 @@ def _cursor_route(cursor: CursorWrapper, compiler: SQLCompiler) -> Route:
 def executed(cursor: CursorWrapper, statement: Statement) -> CursorWrapper:
     """Run `statement` on `cursor`, which is closed if that fails."""
     try:
-        cursor.execute(statement.sql, statement.params)
+        read_fast(cursor).execute(statement.sql, statement.params)
     except BaseException:
         close_cursor(cursor)
         raise

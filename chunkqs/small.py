@@ -12,6 +12,7 @@ from .estimates import EXPLAINERS
 from .internals import Block, Statement
 from .requests import Request
 from .sizing import row_bytes
+from .timestamps import read_fast
 
 #: Rows that are read to weigh the others, where a column's size has no bound.
 PROBE_ROWS = 16
@@ -47,7 +48,7 @@ def small_result(request: Request) -> SmallResult | None:
     """
     if request.connection.vendor not in EXPLAINERS:
         return None
-    statement, compiler = request.limited
+    statement, compiler, _ = request.limited
     if statement is None:
         return SmallResult([], compiler)
     expected = _expected_rows(request)
@@ -74,7 +75,7 @@ def _expected_rows(request: Request) -> int:
 
 def _probe(request: Request, expected: int) -> SmallResult | None:
     """Read a few rows; None where they show that all of them would not fit `max_bytes`."""
-    statement, compiler = request.compile(PROBE_ROWS + 1)
+    statement, compiler, _ = request.compile(PROBE_ROWS + 1)
     block = _read(request, statement) if statement else []
     if len(block) > PROBE_ROWS and row_bytes(block) * expected > request.max_bytes:
         return None
@@ -83,7 +84,7 @@ def _probe(request: Request, expected: int) -> SmallResult | None:
 
 def _read(request: Request, statement: Statement) -> Block:
     with request.connection.cursor() as cursor:
-        cursor.execute(statement.sql, statement.params)
+        read_fast(cursor).execute(statement.sql, statement.params)
         return list(cursor.fetchall())
 
 

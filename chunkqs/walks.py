@@ -181,7 +181,7 @@ class StreamWalk(Walk):
     """One query, read through a server-side cursor or whatever fits the connection."""
 
     private: bool | None = None
-    read_ahead: bool | None = None
+    read_ahead: bool = True
 
     method = "stream"
 

@@ -43,8 +43,9 @@ def walk(
     start = None if after is None else positions.decode(keyset.signature, after)
     end = None if until is None else positions.decode(keyset.signature, until)
     if bounded and end is None:
-        last = fetch(query.last(), 1)
-        end = query.position(last[0]) if last else None
+        backwards = query.keys_from_end
+        last = fetch(backwards.statements(None, None), 1)
+        end = backwards.position(last[0]) if last else None
     rows: RawRows = []
     while True:
         block = fetch(query.statements(start, end), size)

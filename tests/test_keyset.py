@@ -322,7 +322,8 @@ def test_rows_are_locked_in_any_order() -> None:
     with transaction.atomic():
         assert_walked(queryset)
     query = KeysetQuery(keyset_of(queryset), connection)
-    assert not any("FOR UPDATE" in last(1).sql for last in query.last())
+    for bare in (query.keys, query.keys_from_end):
+        assert not any("FOR UPDATE" in open_(1).sql for open_ in bare.statements(None, None))
 
 
 @pytest.mark.usefixtures("ranked")
@@ -354,11 +355,34 @@ def test_statements_are_compiled_once_for_each_shape(monkeypatch: pytest.MonkeyP
     assert len(compiled) == once
 
 
+@pytest.mark.parametrize(
+    "rows",
+    [
+        Ranked.objects.all(),
+        Ranked.objects.only("maybe"),
+        Ranked.objects.values("pk", "maybe", "number"),
+        Ranked.objects.values_list("maybe"),
+    ],
+)
+def test_a_column_of_the_order_is_selected_once(rows: Any) -> None:
+    query = KeysetQuery(keyset_of(rows.order_by("number", "pk")), connection)
+    select = [expression for expression, _, _ in query.compiler.select]
+    behind = itertools.count(len(select))
+    # SQLite may show a column otherwise than it compares it, so there it is selected apart.
+    expected = [
+        select.index(column.expression)
+        if column.expression in select and connection.vendor != "sqlite"
+        else next(behind)
+        for column in query.keyset.columns
+    ]
+    assert list(query.places) == expected
+
+
 @pytest.mark.django_db
 def test_an_empty_queryset_has_no_statements() -> None:
     query = KeysetQuery(keyset_of(User.objects.none()), connection)
     assert list(query.statements(None, None)) == []
-    assert list(query.last()) == []
+    assert list(query.keys_from_end.statements(None, None)) == []
 
 
 def test_a_keyset_is_left_alone_by_what_is_made_of_it() -> None:

@@ -182,7 +182,7 @@ def run_until_full(statements: Iterable[Open]) -> Iterator[Statement]:
 
 def position_at(query: KeysetQuery, number: int, queryset: QuerySet[Any, Any]) -> Any:
     rows = queryset[number : number + 1]
-    statement, _ = compile_select(rows, connection, extra=query.keyset.expressions)
+    statement, _, _ = compile_select(rows, connection, extra=query.keyset.expressions)
     assert statement is not None
     with connection.cursor() as cursor:
         cursor.execute(*statement)

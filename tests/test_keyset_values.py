@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -74,10 +75,20 @@ def test_floats_of_four_bytes_are_compared_as_they_are_stored(order: str) -> Non
 
 
 def test_a_row_that_comes_again_is_seen_where_its_key_equals_nothing() -> None:
-    query = KeysetQuery(keyset_of(Awkward.objects.order_by("single")), connection)
+    by_value = Awkward.objects.order_by("single").values_list("single", "pk")
+    query = KeysetQuery(keyset_of(by_value), connection)
     row = (float("nan"), 1)
-    query.check_progress(row, [(float("nan"), 2)])
+    query.check_progress(row, [raw(query, float("nan"), 2)])
     with pytest.raises(KeysetError, match="did not get ahead"):
-        query.check_progress(row, [(float("nan"), 2), (float("nan"), 1)])
+        query.check_progress(row, [raw(query, float("nan"), 2), raw(query, float("nan"), 1)])
+    by_key = KeysetQuery(keyset_of(by_value.order_by("pk", "single")), connection)
     with pytest.raises(KeysetError, match="did not get ahead"):
-        query.check_progress(row[::-1], [(1, float("nan"))])
+        by_key.check_progress(row[::-1], [raw(by_key, 1, float("nan"))])
+
+
+def raw(query: KeysetQuery, *position: Any) -> tuple[Any, ...]:
+    """Return a raw row at a position."""
+    row = [None] * (max(query.places) + 1)
+    for place, value in zip(query.places, position, strict=True):
+        row[place] = value
+    return tuple(row)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import threading
 import time
+from itertools import islice
 
 import pytest
 from django.db import DataError, connection
 from django.db.models import IntegerField
 from django.db.models.expressions import RawSQL
 
-from chunkqs import stream
-from chunkqs.read_ahead import is_worth_it
+from chunkqs import StreamInterrupted, stream
 from tests.leftovers import Leftovers
 from tests.models import Event
 from tests.rows import make
@@ -47,14 +50,16 @@ def test_an_error_reaches_the_caller_at_its_row(
     assert seen == rows[: 2 * SIZE]
 
 
+def slow_behind(pk: int) -> RawSQL:
+    """Return what takes minutes for each row behind that of `pk`."""
+    counting = "(SELECT count(*) FROM generate_series(1, 1000000000) AS number WHERE number > id)"
+    return RawSQL(f"CASE WHEN id > %s THEN {counting} END", [pk], output_field=IntegerField())
+
+
 def test_leaving_does_not_wait_for_a_fetch_under_way(
     rows: list[int], nothing_left_open: Leftovers
 ) -> None:
-    counting = "(SELECT count(*) FROM generate_series(1, 1000000000) AS number WHERE number > id)"
-    slow = RawSQL(
-        f"CASE WHEN id > %s THEN {counting} END", [rows[SIZE]], output_field=IntegerField()
-    )
-    queryset = Event.objects.order_by("pk").annotate(slow=slow)
+    queryset = Event.objects.order_by("pk").annotate(slow=slow_behind(rows[SIZE]))
     began = time.monotonic()
     for _ in stream(queryset, chunk_size=SIZE, private=True, read_ahead=True):
         time.sleep(0.1)
@@ -62,12 +67,48 @@ def test_leaving_does_not_wait_for_a_fetch_under_way(
     assert time.monotonic() - began < 30
 
 
-@pytest.mark.parametrize(
-    ("host", "worth_it"),
-    [("", False), ("/run/postgresql", False), ("localhost", False), ("db.example.com", True)],
-)
-def test_it_is_the_default_where_the_server_is_elsewhere(
-    host: str, worth_it: bool, monkeypatch: pytest.MonkeyPatch
+def test_rows_that_came_before_the_connection_was_lost_are_handed_out(rows: list[int]) -> None:
+    queryset = Event.objects.order_by("pk").values_list("pk", flat=True)
+    seen = []
+    with pytest.raises(StreamInterrupted):
+        for pk in stream(queryset, chunk_size=SIZE, private=True):
+            seen.append(pk)
+            if len(seen) == SIZE:
+                time.sleep(0.5)  # for the second chunk to come
+                kill_others()
+    assert seen == rows[: 2 * SIZE]
+
+
+def kill_others() -> None:
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+            " WHERE datname = current_database() AND pid <> pg_backend_pid()"
+            " AND backend_type = 'client backend'"
+        )
+
+
+def test_an_interrupt_ends_the_wait_for_the_server(
+    rows: list[int], nothing_left_open: Leftovers
 ) -> None:
-    monkeypatch.setitem(connection.settings_dict, "HOST", host)
-    assert is_worth_it(connection) is worth_it
+    queryset = Event.objects.order_by("pk").annotate(slow=slow_behind(rows[SIZE - 1]))
+    interrupt = threading.Timer(0.5, lambda: os.kill(os.getpid(), signal.SIGINT))
+    began = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        for _ in stream(queryset, chunk_size=SIZE, private=True):
+            if not interrupt.ident:
+                interrupt.start()
+    assert time.monotonic() - began < 30
+
+
+def test_a_forked_child_can_drop_the_rows_and_end(rows: list[int]) -> None:
+    queryset = Event.objects.order_by("pk").annotate(slow=slow_behind(rows[SIZE - 1]))
+    iterator = iter(stream(queryset, chunk_size=SIZE, private=True))
+    next(iterator)
+    child = os.fork()
+    if child == 0:
+        del iterator  # while the fetch of the next chunk is under way, in the parent
+        os._exit(0)
+    assert os.waitpid(child, 0)[1] == 0
+    assert len(list(islice(iterator, SIZE - 1))) == SIZE - 1
+    iterator.close()
