@@ -35,9 +35,12 @@ class Event(Base):
 
 def engine() -> Engine:
     """Return an engine on the database that Django is connected to."""
+    url = DIALECTS[connection.vendor] + "://"
     if connection.vendor == "postgresql":
-        return create_engine(DIALECTS["postgresql"] + "://", creator=driver_connection)
+        return create_engine(url, creator=driver_connection)
+    if connection.vendor == "sqlite":  # without the converters that Django's connections have
+        return create_engine(f"{url}/{connection.settings_dict['NAME']}")
     return create_engine(
-        DIALECTS[connection.vendor] + "://",
+        url,
         creator=lambda: connection.get_new_connection(connection.get_connection_params()),
     )
