@@ -49,7 +49,7 @@ def compile_select(
 ) -> Compiled:
     """Compile `queryset` for `connection`.
 
-    The `extra` columns that it does not select anyway come last in each raw row.
+    The `extra` columns that it does not select anyway come behind the others in a raw row.
     """
     compiler = queryset.query.get_compiler(using=connection.alias)
     places: list[int] = []
@@ -66,7 +66,7 @@ def _select_extra(compiler: SQLCompiler, extra: Sequence[Expression], places: li
     django_extra_select = compiler.get_extra_select
 
     def get_extra_select(order_by: Any, select: Any) -> list[Any]:
-        columns = [*django_extra_select(order_by, select)]
+        columns: list[Any] = []
         known, width = _places(select)
         places.clear()  # of an earlier call
         for column in extra:
@@ -76,7 +76,8 @@ def _select_extra(compiler: SQLCompiler, extra: Sequence[Expression], places: li
                 place = width + len(columns)
                 columns.append((column, (sql, params), None))
             places.append(place)
-        return columns
+        # Last are Django's own, of DISTINCT, which the order decides about.
+        return [*columns, *django_extra_select(order_by, select)]
 
     compiler.get_extra_select = get_extra_select  # type: ignore[method-assign]
 

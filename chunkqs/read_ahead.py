@@ -8,10 +8,11 @@ the server is the other one: measured by benchmarks/read_ahead.py.
 
 from __future__ import annotations
 
-import sys
+import atexit
 from collections.abc import Callable
 from threading import Event, Thread
 from typing import Any
+from weakref import WeakSet
 
 from django.db import InterfaceError
 from django.db.backends.utils import CursorWrapper
@@ -22,6 +23,17 @@ from .sources import interruptions
 #: Seconds that a fetch is waited for before the server is asked to break it off, which takes
 #: a connection of its own.
 PATIENCE = 0.1
+
+#: What is to be closed before the interpreter ends: its threads stand still then, and one that
+#: is fetching would not let go of its connection.
+OPEN: WeakSet[ReadAheadSource] = WeakSet()
+
+
+@atexit.register
+def close_all() -> None:
+    """Close every walk that was not ended."""
+    for source in list(OPEN):
+        source.close()
 
 
 class ReadAheadSource:
@@ -46,6 +58,7 @@ class ReadAheadSource:
         self._close: Callable[[], None] | None = close
         self._ahead: Fetch | None = None
         self._ended = False
+        OPEN.add(self)
 
     def fetch(self, size: int) -> Block:
         """Return the block that was fetched meanwhile, and begin with the next one."""
@@ -69,10 +82,8 @@ class ReadAheadSource:
         """End the fetch that is under way, and what was opened. Waits for no row."""
         self._ended = True
         ahead, self._ahead = self._ahead, None
-        # When the interpreter ends, threads stand still already.
-        if ahead is not None and not sys.is_finalizing():
-            while not ahead.wait(PATIENCE):  # a request that comes too early is ignored
-                self._cancel()
+        while ahead and not ahead.wait(PATIENCE):
+            self._cancel()  # once more, as a request that comes too early is ignored
         close, self._close = self._close, None
         if close is not None:
             close()
@@ -97,7 +108,10 @@ class Fetch(Thread):
         self._error: BaseException | None = None
         # join() takes the thread for ended when an interrupt ends the waiting (CPython 3.12).
         self._done = Event()
-        self.start()
+        try:
+            self.start()
+        except RuntimeError:  # there is no thread to be had
+            self.run()
 
     def run(self) -> None:
         """Have the server send the block, and keep what came of it for result()."""
@@ -109,7 +123,7 @@ class Fetch(Thread):
             self._done.set()
 
     def wait(self, seconds: float | None = None) -> bool:
-        """Wait until the fetch is done; say whether it is. In a forked child it never will be."""
+        """Wait until nothing is under way any more; say so. In a forked child nothing is."""
         return not self.is_alive() or self._done.wait(seconds)
 
     def result(self) -> Any:

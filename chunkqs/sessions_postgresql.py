@@ -189,7 +189,7 @@ class DriverState:
         self.psycopg2 = hasattr(driver_connection, "set_session")
         names = ["autocommit", "isolation_level", self._read_only]
         # psycopg 3.2 and 3.3: where connect() puts the types of the context it is given.
-        names += [] if self.psycopg2 else ["_adapters"]
+        names += [] if self.psycopg2 else ["_adapters", "prepare_threshold"]
         self._before = {name: getattr(driver_connection, name) for name in names}
 
     @property
@@ -211,6 +211,9 @@ class DriverState:
         self._driver_connection.autocommit = False
         self._driver_connection.isolation_level = self._repeatable_read
         setattr(self._driver_connection, self._read_only, True)
+        if not self.psycopg2:
+            # One FETCH like the other would be prepared, on a connection that isn't ours to keep.
+            self._driver_connection.prepare_threshold = None
 
     @property
     def _repeatable_read(self) -> Any:

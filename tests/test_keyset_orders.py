@@ -31,7 +31,7 @@ from django.test.utils import isolate_apps
 from chunkqs import InvalidPosition, KeysetError, keyset_iter
 from chunkqs.keyset import keyset_of
 from tests.keysets import fill, pks
-from tests.models import Article, Composite, Owner, Ranked
+from tests.models import Article, Composite, Nullable, Owner, Ranked, User
 from tests.private import run
 
 pytestmark = pytest.mark.django_db
@@ -227,3 +227,30 @@ def test_arrays_are_compared_as_what_they_are(order: str) -> None:
     for size in (1, 7):
         rows = keyset_iter(queryset, chunk_size=size)
         assert [row.pk for row in rows] == pks(queryset.order_by(order, tie))
+
+
+@pytest.mark.parametrize("size", [1, 2, 5])
+@pytest.mark.parametrize(
+    "rows",
+    [
+        Nullable.objects.distinct().order_by("user__name", "-text", "-pk"),
+        Nullable.objects.filter(number=2).distinct().order_by("user__name", "number", "-text"),
+        Nullable.objects.filter(number=2)
+        .values_list("pk", "user")
+        .distinct()
+        .order_by("text", "number", "moment", "-user_id"),
+    ],
+    ids=["a related column", "a column that a filter pins", "values"],
+)
+def test_distinct_rows_in_the_order_of_columns_that_are_not_selected(rows: Any, size: int) -> None:
+    users = User.objects.bulk_create(
+        User(name=f"user {n % 3}", email=f"{n}@example.com", active=True) for n in range(6)
+    )
+    Nullable.objects.bulk_create(
+        Nullable(user=users[n % 6] if n % 4 else None, number=n % 3, text="ab"[n % 2])
+        for n in range(12)
+    )
+    expected = list(keyset_of(rows).queryset)
+    assert list(iter(keyset_iter(rows, chunk_size=size))) == expected
+    assert list(iter(keyset_iter(rows, chunk_size=size, bounded=False))) == expected
+    assert list(reversed(keyset_iter(rows, chunk_size=size))) == expected[::-1]

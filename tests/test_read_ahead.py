@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from itertools import islice
 
 import pytest
+from django.contrib.contenttypes.models import ContentType
 from django.db import DataError, connection
 from django.db.models import IntegerField
 from django.db.models.expressions import RawSQL
@@ -112,3 +116,51 @@ def test_a_forked_child_can_drop_the_rows_and_end(rows: list[int]) -> None:
     assert os.waitpid(child, 0)[1] == 0
     assert len(list(islice(iterator, SIZE - 1))) == SIZE - 1
     iterator.close()
+
+
+LEAVING = """
+import json, sys
+import django
+from django.conf import settings
+from django.db.models import IntegerField
+from django.db.models.expressions import RawSQL
+
+database = {"ENGINE": "django.db.backends.postgresql", **json.loads(sys.argv[1])}
+settings.configure(DATABASES={"default": database}, USE_TZ=True,
+                   INSTALLED_APPS=["django.contrib.contenttypes"])
+django.setup()
+from django.contrib.contenttypes.models import ContentType
+from chunkqs import stream
+
+counting = "(SELECT count(*) FROM generate_series(1, 1000000000) AS number WHERE number > id)"
+slow = RawSQL(f"CASE WHEN id > %s THEN {counting} END", [int(sys.argv[2])],
+              output_field=IntegerField())
+rows = iter(stream(ContentType.objects.order_by("pk").annotate(slow=slow), chunk_size=1,
+                   private=True))
+print(next(rows).pk)
+"""
+
+
+def test_a_program_ends_in_the_middle_of_a_fetch(nothing_left_open: Leftovers) -> None:
+    first = ContentType.objects.order_by("pk").values_list("pk", flat=True)[0]
+    names = ("NAME", "USER", "PASSWORD", "HOST", "PORT", "OPTIONS")
+    database = json.dumps({name: connection.settings_dict[name] for name in names})
+    ended = subprocess.run(
+        [sys.executable, "-c", LEAVING, database, str(first)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (ended.stderr, ended.stdout, ended.returncode) == ("", f"{first}\n", 0)
+
+
+def test_rows_come_where_no_thread_can_be_had(
+    rows: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    monkeypatch.setattr(threading.Thread, "start", refuse)
+    queryset = Event.objects.order_by("pk").values_list("pk", flat=True)
+    assert list(iter(stream(queryset, chunk_size=SIZE, private=True))) == rows
