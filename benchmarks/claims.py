@@ -68,6 +68,7 @@ def speeds() -> Iterator[Judge]:
     yield faster(instances, ".iterator()", 2.5)
     yield no_slower(instances, "stream()", DRIVER, 1.5)
     yield no_slower(instances, "keyset_iter()", "stream()", 1.2)
+    yield no_slower(instances, "keyset_iter()", "stream(read_ahead=False)", 1.2)
     yield faster("Instances of 8 columns, psycopg", ATOMIC, 2.0)
     yield faster("select_related() of one relation", ATOMIC, 2.2)
     yield faster("Instances of 40 columns", ATOMIC, 1.9)

@@ -62,7 +62,8 @@ def instances(rows: int, server: Server, driver: str) -> Scenario:
     left_out = {"SQLAlchemy yield_per"} if driver == "psycopg" else set()
     ways = [*PEERS, DRIVER, *OURS]
     if server.vendor == "postgresql":
-        ways[-3:] = ["COPY to nowhere", "stream()", "stream() in atomic()", *OURS[1:]]
+        streams = ["stream()", "stream(read_ahead=False)", "stream() in atomic()"]
+        ways[-3:] = ["COPY to nowhere", *streams, *OURS[1:]]
     return Scenario(
         title=f"Instances of 8 columns, {driver}",
         queryset="8 columns",
