@@ -231,3 +231,13 @@ def tracks_peers(queryset: QuerySet[Any, Any]) -> bool:
     """Tell whether the rows of `queryset` will fetch for each other."""
     mode = getattr(queryset, "_fetch_mode", None)
     return mode is not None and bool(mode.track_peers)
+
+
+# Django 5.2, 6.0, 6.1, with psycopg 3: BaseTzLoader has psycopg move a timestamp to the
+# connection's time zone, in Python or, since 6.1, in C, and puts its own `timezone` in the
+# place of that.
+def is_djangos_loader(loader: Any) -> bool:
+    """Tell whether a loader of psycopg's reads timestamps as Django's does, and no other way."""
+    from django.db.backends.postgresql.psycopg_any import BaseTzLoader
+
+    return getattr(loader, "load", None) is BaseTzLoader.load

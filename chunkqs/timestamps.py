@@ -1,8 +1,9 @@
-"""Timestamps with time zone, read by psycopg 3 ten times as fast as Django has them read.
+"""Timestamps with time zone, read by psycopg 3 several times as fast as Django has them read.
 
-Django's loader takes the text of each value apart in Python, by a regular expression.
-datetime.fromisoformat() does that in C. What it refuses, such as years before 1, goes to
-Django's loader, which raises what it raises.
+Django 5.2 and 6.0 have psycopg take the text of each value apart by a regular expression, in
+Python; each version then makes the datetime anew, with another zone. datetime.fromisoformat()
+does all of that in C. What it refuses, such as years before 1, goes to Django's loader, which
+raises what it raises.
 """
 
 from __future__ import annotations
@@ -11,6 +12,8 @@ import sys
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, TypeVar
+
+from .internals import is_djangos_loader
 
 Cursor = TypeVar("Cursor")
 
@@ -31,16 +34,12 @@ def read_fast(cursor: Cursor) -> Cursor:
     return cursor
 
 
-# Django 5.2, 6.0, 6.1: BaseTzLoader has psycopg move a value to the connection's time zone,
-# and puts its own `timezone` in the place of that.
 @lru_cache
 def faster(loader: Any) -> Any:
     """Return a loader with the results of `loader`; None if that isn't just Django's."""
-    from django.db.backends.postgresql.psycopg_any import BaseTzLoader
-
-    load = BaseTzLoader.load
-    if getattr(loader, "load", None) is not load:
+    if not is_djangos_loader(loader):
         return None
+    load = loader.load
     timezone, parse = loader.timezone, datetime.fromisoformat
 
     class FastLoader(loader):  # type: ignore[misc]

@@ -7,11 +7,13 @@ the new digest here.
 
 from __future__ import annotations
 
+import ast
 import hashlib
 import inspect
 import io
 import textwrap
 import tokenize
+from pathlib import Path
 from typing import Any
 
 import django
@@ -32,8 +34,8 @@ LEFT_OUT = (tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, to
 
 
 def digest(part: Any) -> str:
-    """Digest the source code of `part`, without comments and layout."""
-    source = textwrap.dedent(inspect.getsource(part))
+    """Digest the source code of `part`, or a source code, without comments and layout."""
+    source = part if isinstance(part, str) else textwrap.dedent(inspect.getsource(part))
     tokens = tokenize.generate_tokens(io.StringIO(source).readline)
     code = "".join(token.string for token in tokens if token.type not in LEFT_OUT)
     return hashlib.sha256("".join(code.split()).encode()).hexdigest()[:8]
@@ -107,6 +109,18 @@ DIGESTS = {(5, 2): DIGESTS_5_2, (6, 0): DIGESTS_5_2, (6, 1): DIGESTS_6_1}
 def test_code_is_that_which_was_read(name: str) -> None:
     expected = DIGESTS[django.VERSION[:2]]
     assert (name, digest(PARTS[name])) == (name, expected[name])
+
+
+def test_djangos_loader_of_timestamps_is_that_which_was_read() -> None:
+    """It is in a module that is there for psycopg 3 alone."""
+    postgresql = Path(django.__file__).parent / "db" / "backends" / "postgresql"
+    source = (postgresql / "psycopg_any.py").read_text()
+    classes = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.ClassDef)]
+    (loader,) = [node for node in classes if node.name == "BaseTzLoader"]
+    segment = ast.get_source_segment(source, loader, padded=True)
+    assert segment is not None
+    digests = {(5, 2): "d8f55eb4", (6, 0): "3080e0d5", (6, 1): "9bf6961e"}
+    assert digest(textwrap.dedent(segment)) == digests[django.VERSION[:2]]
 
 
 class Recorder(models.Model):
