@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Generator, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, ClassVar, NamedTuple
@@ -54,9 +55,26 @@ class Built(NamedTuple):
 Build = Callable[[Block], Built]
 
 
+@contextmanager
+def collector_waiting() -> Iterator[None]:
+    """Let Python's garbage collector wait while rows are made that will all be kept.
+
+    It goes by how many objects are new, and would look through every object of the program
+    again and again, a third of the time of chunks(), to find that none of them is garbage.
+    """
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
 def _built(block: Block, hydrate: Hydrate, lookups: tuple[Any, ...]) -> Built:
     """Make the rows of `block`, with what is prefetched for them."""
-    rows = hydrate(block)
+    with collector_waiting():
+        rows = hydrate(block)
     if lookups:
         prefetch_related_objects(rows, *lookups)
     return Built(rows, len(block))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import itertools
 import pickle
 import sys
@@ -14,6 +15,8 @@ from typing import Any
 import pytest
 from asgiref.sync import sync_to_async
 from django.db import connection, connections, transaction
+from django.db.models import JSONField
+from django.db.models.expressions import RawSQL
 from django.db.models.query import ModelIterable
 from django.template import Context, Engine
 from django.test.utils import CaptureQueriesContext
@@ -494,3 +497,19 @@ def test_an_unbounded_walk_sees_rows_that_are_added_behind_it() -> None:
             another(event)
         seen += 1
     assert seen == ROWS + 5
+
+
+@pytest.mark.parametrize("enabled", [True, False])
+def test_the_garbage_collector_is_left_as_it_was(enabled: bool) -> None:
+    was_enabled = gc.isenabled()
+    (gc.enable if enabled else gc.disable)()
+    try:
+        for chunk in chunks(ordered(), 7):
+            assert chunk
+            assert gc.isenabled() is enabled
+        broken = ordered().annotate(broken=RawSQL("'{'", [], output_field=JSONField()))
+        with pytest.raises(ValueError, match="property name"):
+            next(iter(chunks(broken, 7)))
+        assert gc.isenabled() is enabled
+    finally:
+        (gc.enable if was_enabled else gc.disable)()
