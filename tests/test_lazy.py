@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 from asgiref.sync import sync_to_async
 from django.db import connection, connections, transaction
-from django.db.models import JSONField
+from django.db.models import IntegerField
 from django.db.models.expressions import RawSQL
 from django.db.models.query import ModelIterable
 from django.template import Context, Engine
@@ -499,6 +499,11 @@ def test_an_unbounded_walk_sees_rows_that_are_added_behind_it() -> None:
     assert seen == ROWS + 5
 
 
+class Broken(IntegerField):
+    def from_db_value(self, value: int, *args: Any) -> int:
+        raise ValueError("no such number")
+
+
 @pytest.mark.parametrize("enabled", [True, False])
 def test_the_garbage_collector_is_left_as_it_was(enabled: bool) -> None:
     was_enabled = gc.isenabled()
@@ -507,8 +512,8 @@ def test_the_garbage_collector_is_left_as_it_was(enabled: bool) -> None:
         for chunk in chunks(ordered(), 7):
             assert chunk
             assert gc.isenabled() is enabled
-        broken = ordered().annotate(broken=RawSQL("'{'", [], output_field=JSONField()))
-        with pytest.raises(ValueError, match="property name"):
+        broken = ordered().annotate(broken=RawSQL("1", [], output_field=Broken()))
+        with pytest.raises(ValueError, match="no such number"):
             next(iter(chunks(broken, 7)))
         assert gc.isenabled() is enabled
     finally:
