@@ -60,7 +60,7 @@ def collector_waiting() -> Iterator[None]:
     """Let Python's garbage collector wait while rows are made that will all be kept.
 
     It goes by how many objects are new, and would look through every object of the program
-    again and again, a third of the time of chunks(), to find that none of them is garbage.
+    again and again, a quarter of the time of chunks(), to find that none of them is garbage.
     """
     was_enabled = gc.isenabled()
     gc.disable()
