@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Any, Protocol
 
@@ -31,8 +31,8 @@ class Statements(Protocol):
     def position(self, raw_row: Any) -> Any:
         """Where `raw_row` stands in the order."""
 
-    def is_in_place(self, raw_row: Any) -> bool:
-        """Tell whether `raw_row` ended its block rightly; if not, ask for the block again."""
+    def learn(self, block: Block) -> bool:
+        """Learn from a block how to read rows like these; return whether to read it again."""
 
     @property
     def keys_from_end(self) -> Statements:
@@ -55,6 +55,7 @@ class KeysetSource:
         until: Any = None,
         look_up_end: bool = False,
         retries: Retries | None = None,
+        advise: Callable[[Statement], None] | None = None,
     ) -> None:
         self._query = query
         self._connection = connection
@@ -62,17 +63,28 @@ class KeysetSource:
         self._until = until
         self._look_up_end = look_up_end and until is None
         self._retries = retries or Retries(connection, "", 0)
+        self._advise = advise
         self._ended = False
+        self._has_read = False
         self._latest: Statement | None = None
 
     def fetch(self, size: int) -> Block:
         """Ask for the next `size` rows, or fewer after a timeout."""
         if self._look_up_end:
             self._retries.run(self._bound)
+        if self._has_read and not self._ended and self._advise is not None:
+            self._give_advice(size)
         block: Block = []
         while not block and not self._ended:
             block = self._retries.run(partial(self._next, size))
         return block
+
+    def _give_advice(self, size: int) -> None:
+        """Show the statement of the second chunk to who can say whether an index is missing."""
+        advise, self._advise = self._advise, None
+        statement = next(self._query.statements(self._after, self._until), None)
+        if advise is not None and statement is not None:
+            advise(statement(size))
 
     def _next(self, size: int) -> Block:
         """Run the queries of the next chunk. A block shorter than asked for is the last.
@@ -111,6 +123,7 @@ class KeysetSource:
 
     def _go_on(self, query: Statements, block: Block, rows: int) -> None:
         self._ended = len(block) < rows
+        self._has_read = True
         if not self._ended and self._latest is not None:
             self._retries.remember_session(self._latest)
         if block:
@@ -147,7 +160,7 @@ class KeysetSource:
         with self._connection.cursor() as cursor:
             read_fast(cursor).execute(statement.sql, statement.params)
             block = list(cursor.fetchall())
-        if block and not query.is_in_place(block[-1]):
+        if query.learn(block):
             return self._rows(query, open_statement, rows)
         return block
 

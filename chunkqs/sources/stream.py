@@ -20,8 +20,8 @@ from ..databases.private_connection import open_private
 from ..django_internals.compiler import Statement
 from ..errors import KeysetError
 from ..keyset.keyset import keyset_of
-from ..keyset.orderable import ADVICE
 from ..keyset.query import KeysetQuery
+from ..keyset.total_order import ADVICE
 from .cursor import (
     CursorSource,
     PlainSource,

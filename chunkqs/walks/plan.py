@@ -254,9 +254,11 @@ class KeysetWalk(Walk):
     def _open(self, connection: BaseDatabaseWrapper) -> tuple[Route, Positioner | None]:
         keyset = self.needed_keyset()
         retries = Retries(connection, self.queryset.model._meta.label, self.retries)
-        retries.run(partial(warn_of_missing_index, keyset, connection))
         query = KeysetQuery(keyset, connection)
-        source = KeysetSource(query, connection, self.after, self.until, self.bounded, retries)
+        advise = partial(warn_of_missing_index, keyset, connection)
+        source = KeysetSource(
+            query, connection, self.after, self.until, self.bounded, retries, advise
+        )
         return Route(source, query.compiler, retries), query.position
 
     def rows(self) -> QuerySet[Any, Any]:

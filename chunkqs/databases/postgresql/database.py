@@ -10,8 +10,9 @@ from django.db import Error
 from django.db.backends.utils import CursorWrapper
 
 from ...django_internals.compiler import Statement
-from ..base import Cursor, Database, Explanation, TransientError
+from ..base import Cursor, Database, Explanation, RepeatedWork, TransientError
 from .psycopg import read_fast
+from .repeated_work import repeated_work
 from .session import PostgreSQLSession
 
 #: Serialisation failure (a replica's recovery conflict too), deadlock, lock timeout.
@@ -38,7 +39,6 @@ class PostgreSQL(Database):
     compares_rows = True
     reads_ranges_apart = True
     reads_nulls_by_index_order = True
-    sorts_within_prefix = True
 
     def explain(self, statement: Statement) -> Explanation | None:
         """Read rows and width off the top of the plan."""
@@ -48,6 +48,11 @@ class PostgreSQL(Database):
         text = answer if isinstance(answer, str) else json.dumps(answer)
         top = json.loads(text)[0]["Plan"]
         return Explanation(top["Plan Rows"], top["Plan Width"], text)
+
+    def repeated_work(self, statement: Statement) -> RepeatedWork | None:
+        """Look for large sorts and hashes in the plan."""
+        explanation = self.explain(statement)
+        return repeated_work(explanation.text) if explanation else None
 
     def session(self, statement: Statement) -> PostgreSQLSession:
         """Return the session with its settings, role and search path."""
