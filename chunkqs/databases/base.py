@@ -134,6 +134,13 @@ class Database:
         connection = getattr(cursor.cursor, "connection", None)
         return connection is None or bool(getattr(connection, "closed", False))
 
+    def has_cursor(self, cursor: CursorWrapper) -> bool:
+        """Return whether the server still has `cursor`, open on the caller's connection."""
+        return True
+
+    def cancel(self, driver_connection: Any) -> None:
+        """Ask the server to end the query that another thread runs on `driver_connection`."""
+
     def discard_cursor(self, cursor: CursorWrapper) -> None:
         """Forget a server-side cursor that the server has no more, without a query."""
 

@@ -73,6 +73,20 @@ class PostgreSQL(Database):
             return False
         return sqlstate(error) == INVALID_CURSOR_NAME or INVALID_CURSOR_TEXT in str(error)
 
+    def has_cursor(self, cursor: CursorWrapper) -> bool:
+        """Ask the server: one query, by the driver. A cursor may be dropped in an event loop,
+        where Django's own cursors may not be used."""
+        connection = self.connection
+        with connection.wrap_database_errors, connection.connection.cursor() as asking:
+            asking.execute(
+                "SELECT 1 FROM pg_catalog.pg_cursors WHERE name = %s", [cursor.cursor.name]
+            )
+            return asking.fetchone() is not None
+
+    def cancel(self, driver_connection: Any) -> None:
+        """Send a cancel request, by a connection of the driver's own."""
+        driver_connection.cancel()
+
     def discard_cursor(self, cursor: CursorWrapper) -> None:
         """Forget the cursor without CLOSE, which would abort the transaction that runs now.
 
