@@ -14,11 +14,11 @@ from django.db.backends.signals import connection_created
 from django.db.models import CharField, Func, Value
 
 from chunkqs import keyset_iter, retries
-from example_site import embedded
 from tests.faults import EVERY, kill, names
 from tests.models import User
 from tests.private import run, second_alias
 from tests.settings import database
+from tools import embedded_postgres as embedded
 
 pytestmark = pytest.mark.usefixtures("numbered_users", "short_pauses")
 KILLS = pytest.mark.database("postgresql", "mysql")
