@@ -42,10 +42,10 @@ DRIVERS = {
 }
 SQLITE = "sqlite:///chunkqs.sqlite3"
 #: The same on every version and database: `make test` runs them, the matrix does not.
-ONCE = ["tests/test_embedded.py", "tests/test_example_site.py"]
+ONCE = ["tests/project/test_embedded.py", "tests/project/test_example_site.py"]
 #: They take a million rows, and show how a database plans: with the newest Django, these
 #: drivers run them on servers. `make test` does on the others.
-LARGE = ["tests/test_keyset_plans.py"]
+LARGE = ["tests/keyset/test_plans.py"]
 LARGE_DRIVERS = {"psycopg2", "mysql"}
 
 nox.needs_version = ">=2024.10.9"

@@ -7,8 +7,8 @@ from typing import Any, Self, TypeVar
 from django.db.models import QuerySet
 
 from .errors import KeysetError
-from .keyset import Position
-from .walks import Piece, Walk
+from .keyset.keyset import Position
+from .walks.plan import Piece, Walk
 
 Row = TypeVar("Row")
 

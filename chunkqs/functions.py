@@ -21,12 +21,12 @@ from .arguments import (
     checked_seconds,
     refuse_both,
 )
-from .keyset import Keyset, Position, keyset_of
+from .keyset.keyset import Keyset, Position, keyset_of
+from .keyset.tokens import decode
 from .lazy import LazyChunks, LazyRows
-from .positions import decode
-from .routes import PRIVATE_VENDORS
-from .sizing import MAX_BYTES, Sizing
-from .walks import KeysetWalk, StreamWalk
+from .sources.sizing import MAX_BYTES, Sizing
+from .sources.stream import PRIVATE_VENDORS
+from .walks.plan import KeysetWalk, StreamWalk
 
 Row = TypeVar("Row")
 Yielded = TypeVar("Yielded", covariant=True)

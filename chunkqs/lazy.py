@@ -15,9 +15,9 @@ from django.db.models import QuerySet
 
 from .arguments import checked_chunk_size, checked_seconds, refuse_both
 from .chunk import Chunk
-from .estimates import estimate
-from .runs import AsyncHandOut, HandOut, Run
-from .walks import Piece, Walk
+from .databases.estimates import estimate
+from .walks.plan import Piece, Walk
+from .walks.walk import AsyncHandOut, HandOut, Run
 
 Row = TypeVar("Row")
 Handed = TypeVar("Handed")

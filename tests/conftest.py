@@ -13,11 +13,11 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.test.utils import setup_databases, teardown_databases
 from pytest_django import DjangoDbBlocker
 
-from tests import databases, models
-from tests.faults import EVERY
-from tests.leftovers import Leftovers
-from tests.pgbouncer import Pgbouncer
-from tests.private import second_alias
+from tests.support import databases, models
+from tests.support.faults import EVERY
+from tests.support.leftovers import Leftovers
+from tests.support.pgbouncer import Pgbouncer
+from tests.support.private import second_alias
 
 
 def pytest_configure(config: pytest.Config) -> None:

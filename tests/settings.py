@@ -1,6 +1,6 @@
 """Settings of the test suite: one variable, DATABASE_URL, picks the database.
 
-Without it the suite runs on an embedded PostgreSQL, which `tests.databases`
+Without it the suite runs on an embedded PostgreSQL, which `tests.support.databases`
 starts for the session when the first test asks for a database.
 """
 
@@ -32,9 +32,9 @@ USES_EMBEDDED = "DATABASE_URL" not in env.ENVIRON
 DATABASES = {"default": database(env.str("DATABASE_URL", EMBEDDED))}
 DATABASES["replica"] = {**DATABASES["default"], "TEST": {"MIRROR": "default"}}
 
-INSTALLED_APPS = ["django.contrib.contenttypes", "tests"]
+INSTALLED_APPS = ["django.contrib.contenttypes", "tests.support"]
 if DATABASES["default"]["ENGINE"].endswith("postgresql"):
-    INSTALLED_APPS += ["django.contrib.postgres", "tests.postgresql"]
+    INSTALLED_APPS += ["django.contrib.postgres", "tests.support.postgresql"]
 # Tables of apps without migrations are made first, and point to those of contenttypes.
 MIGRATION_MODULES = {"contenttypes": None}
 

@@ -1,0 +1,1 @@
+"""What Django's documentation does not promise, with the versions that it was read against."""

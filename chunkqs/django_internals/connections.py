@@ -1,0 +1,119 @@
+"""Connections, as far as Django's documentation leaves them out.
+
+Each piece names the Django versions it was read and tested against.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+from django.db import OperationalError
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+
+# Django 5.2, 6.0, 6.1: the list of on_commit() hooks is replaced when a transaction or a
+# savepoint is rolled back, and when hooks run after a commit. Holding the list keeps its
+# identity from being used again.
+def transaction_mark(connection: BaseDatabaseWrapper) -> object:
+    """Return an object that stays the same for as long as nothing has been undone or ended."""
+    return connection.run_on_commit
+
+
+# Django 5.2, 6.0, 6.1: _cursor() makes every cursor from wrapper.connection, the driver's
+# connection, and hands it to CursorWrapper together with the wrapper, whose
+# execute_wrappers, queries_log and patched cursor() watch what it runs. A cursor that is
+# made while another driver connection stands there is watched like any other one of the
+# wrapper's. health_check_done keeps _cursor() from testing (and closing) the lent one.
+@contextmanager
+def lend_driver_connection(connection: Any, driver_connection: Any) -> Iterator[Any]:
+    """Let `connection` make its cursors on `driver_connection` for a moment."""
+    own, checked = connection.connection, connection.health_check_done
+    connection.connection, connection.health_check_done = driver_connection, True
+    try:
+        yield connection
+    finally:
+        connection.connection, connection.health_check_done = own, checked
+
+
+# Django 5.2, 6.0, 6.1: connect() takes the driver's connection from get_new_connection(),
+# which asks the pool of OPTIONS["pool"] (PostgreSQL, psycopg 3) and waits as long as the
+# pool does, 30 seconds by default. `pool` is a property without a promise.
+def connect_apart(connection: BaseDatabaseWrapper, patience: float) -> Any:
+    """Open a second connection with the settings of `connection`.
+
+    A pool is asked for at most `patience` seconds; what it raises then is an
+    OperationalError, like a server's that has no room.
+    """
+    private: Any = connection.copy()
+    # Cached properties, which a wrapper works out from the settings of the time.
+    private.timezone, private.timezone_name = connection.timezone, connection.timezone_name
+    pool = getattr(private, "pool", None)
+    with private.wrap_database_errors:
+        if pool is not None:
+            pooled = _from_pool(pool, patience)
+            private.get_new_connection = lambda conn_params: pooled
+        try:
+            private.connect()
+        except BaseException:
+            if pool is not None:
+                private.connection = pooled
+            close_apart(private)
+            raise
+    return private
+
+
+def _from_pool(pool: Any, patience: float) -> Any:
+    pool.open()
+    stats = pool.get_stats()
+    if not stats.get("pool_available") and stats.get("pool_size", 0) >= pool.max_size:
+        raise OperationalError("the connection pool has no connection to spare")
+    return pool.getconn(timeout=patience)
+
+
+# Django 5.2, 6.0, 6.1: close() checks the thread and refuses to run in an event loop, where
+# a dropped generator may well end; _close() hands the driver's connection back to its pool
+# or closes it, and does neither.
+def close_apart(private: Any) -> None:
+    """Close a connection of connect_apart(), from whichever thread."""
+    try:
+        private._close()
+    finally:
+        private.connection = None
+
+
+# Django 5.2, 6.0, 6.1: ensure_connection() connects where `connection` is None, by connect(),
+# which sets the wrapper's state anew; _close() closes or gives back to its pool what stands
+# there. A pool may have no room for another while it has not got the lost one back, and
+# others that were lost with it: check() replaces those.
+@contextmanager
+def reconnected(connection: Any) -> Iterator[None]:
+    """Put a new driver connection in the place of a lost one, or leave that if the block fails."""
+    lost, pool = connection.connection, getattr(connection, "pool", None)
+    if pool is not None:
+        connection.close()
+        pool.check()
+        lost = None
+    connection.connection = None
+    try:
+        connection.ensure_connection()
+        yield
+    except BaseException:
+        if connection.connection is not None:
+            connection._close()
+        connection.connection = lost
+        raise
+    if lost is not None:
+        with suppress(connection.Database.Error):  # it has gone already
+            lost.close()
+
+
+# Django 5.2, 6.0, 6.1, with psycopg 3: BaseTzLoader has psycopg move a timestamp to the
+# connection's time zone, in Python or, since 6.1, in C, and puts its own `timezone` in the
+# place of that.
+def is_djangos_loader(loader: Any) -> bool:
+    """Tell whether a loader of psycopg's reads timestamps as Django's does, and no other way."""
+    from django.db.backends.postgresql.psycopg_any import BaseTzLoader
+
+    return getattr(loader, "load", None) is BaseTzLoader.load

@@ -1,0 +1,1 @@
+"""A total order, and places in it."""

@@ -1,0 +1,137 @@
+"""The next block is on its way while the caller works on this one.
+
+To wait for the server, and to take in what it sends, needs no lock of the interpreter's: a
+thread does it. To make Python's objects of that does need it, so the thread that asks for the
+block does it. On small rows that is no loss anywhere, measured by benchmarks/read_ahead.py; rows
+of many kilobytes are memory to move, which two threads on the server's machine do no faster.
+"""
+
+from __future__ import annotations
+
+import atexit
+from collections.abc import Callable
+from threading import Event, Thread
+from typing import Any
+from weakref import WeakSet
+
+from django.db import InterfaceError
+from django.db.backends.utils import CursorWrapper
+
+from ..django_internals.compiler import Block
+from .cursor import interruptions
+
+#: Seconds that a fetch is waited for before the server is asked to break it off, which takes
+#: a connection of its own.
+PATIENCE = 0.1
+
+#: What is to be closed before the interpreter ends: its threads stand still then, and one that
+#: is fetching would not let go of its connection.
+OPEN: WeakSet[ReadAheadSource] = WeakSet()
+
+
+@atexit.register
+def close_all() -> None:
+    """Close every walk that was not ended."""
+    for source in list(OPEN):
+        source.close()
+
+
+class ReadAheadSource:
+    """The rows of PostgreSQL's server-side cursor, one block ahead of what is asked for.
+
+    Only for a connection that nobody else uses. An error in the thread reaches the caller
+    when the rows before it are used up, as it does without a thread.
+    """
+
+    blocks_held = 2
+
+    def __init__(
+        self,
+        cursor: CursorWrapper,
+        bare_cursor: Callable[[], Any],
+        cancel: Callable[[], None],
+        close: Callable[[], None],
+    ) -> None:
+        self._cursor = cursor
+        self._bare_cursor = bare_cursor
+        self._cancel = cancel
+        self._close: Callable[[], None] | None = close
+        self._ahead: Fetch | None = None
+        self._ended = False
+        OPEN.add(self)
+
+    def fetch(self, size: int) -> Block:
+        """Return the block that was fetched meanwhile, and begin with the next one."""
+        if self._ended:
+            return []
+        with interruptions(self._cursor), self._cursor.db.wrap_database_errors:
+            # Stays where close() finds it: an interrupt may end the wait.
+            ahead = self._ahead = self._ahead or self._begin(size)
+            # All rows of one block first: psycopg2 has none once the next one has lost the server.
+            rows = _all_rows(ahead.result())
+            # A short block is the last, so the end costs no extra fetch.
+            self._ended = len(rows) < ahead.size
+            self._ahead = None if self._ended else self._begin(size)
+            return rows
+
+    def _begin(self, size: int) -> Fetch:
+        name = self._cursor.db.ops.quote_name(self._cursor.cursor.name)
+        return Fetch(self._bare_cursor(), f"FETCH FORWARD {size} FROM {name}", size)
+
+    def close(self) -> None:
+        """End the fetch that is under way, and what was opened. Waits for no row."""
+        self._ended = True
+        ahead, self._ahead = self._ahead, None
+        while ahead and not ahead.wait(PATIENCE):
+            self._cancel()  # once more, as a request that comes too early is ignored
+        close, self._close = self._close, None
+        if close is not None:
+            close()
+
+
+def _all_rows(cursor: Any) -> Block:
+    try:
+        return list(cursor.fetchall())
+    finally:
+        cursor.close()  # which frees what the rows were made of
+
+
+class Fetch(Thread):
+    """A fetch that is under way. The thread is a new one each time: that takes less than
+    a hundredth of a fetch, and leaves none waiting when a walk is forgotten."""
+
+    def __init__(self, cursor: Any, statement: str, size: int) -> None:
+        super().__init__(name="chunkqs read-ahead", daemon=True)
+        self.size = size
+        self._cursor = cursor
+        self._statement = statement
+        self._error: BaseException | None = None
+        # join() takes the thread for ended when an interrupt ends the waiting (CPython 3.12).
+        self._done = Event()
+        try:
+            self.start()
+        except RuntimeError:  # there is no thread to be had
+            self.run()
+
+    def run(self) -> None:
+        """Have the server send the block, and keep what came of it for result()."""
+        try:
+            self._cursor.execute(self._statement)
+        except BaseException as error:
+            self._error = error
+        finally:
+            self._done.set()
+
+    def wait(self, seconds: float | None = None) -> bool:
+        """Wait until nothing is under way any more; say so. In a forked child nothing is."""
+        return not self.is_alive() or self._done.wait(seconds)
+
+    def result(self) -> Any:
+        """Return the cursor that has the block, when it has; raise what the fetch has raised."""
+        self.wait()
+        error, self._error = self._error, None
+        if error is not None:
+            raise error
+        if not self._done.is_set():
+            raise InterfaceError("The rows are being read by the process that began to.")
+        return self._cursor

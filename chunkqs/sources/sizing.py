@@ -1,0 +1,170 @@
+"""How many rows to ask for next."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from sys import getsizeof
+from typing import Any, Protocol
+
+from ..django_internals.compiler import Block
+
+#: Bytes that one chunk may take, unless the caller says otherwise.
+MAX_BYTES = 16 * 1024 * 1024
+#: The first fetch: few enough that the first row is at once, even of rows of 1 MB.
+FIRST_ROWS = 8
+#: From one fetch to the next; 8 rows have grown to 2,000 after four fetches.
+GROWTH = 4
+#: Past some thousand rows a larger chunk saves no time, it only holds more memory.
+MOST_ROWS = 2000
+#: A row's container, instance and state, beside its values.
+ROW_OVERHEAD = 300
+#: Rows of a block, and values of a list, that are weighed to estimate all of them.
+SAMPLE = 50
+#: A key of a dictionary that was made of JSON.
+KEY_BYTES = 55
+
+
+class Sizes(Protocol):
+    """Decides the size of each chunk of one run."""
+
+    @property
+    def rows(self) -> int:
+        """How many rows to ask for next."""
+
+    def came(self, number: int) -> None:
+        """Note that a block of so many rows came."""
+
+    def saw(self, block: Block, rows: Sequence[Any]) -> None:
+        """Learn from raw rows and the rows that were made of them."""
+
+
+class FixedSize:
+    """Always the same number of rows: nothing to learn, the caller has fixed the size."""
+
+    def __init__(self, rows: int) -> None:
+        self.rows = rows
+
+    def came(self, number: int) -> None:
+        """Nothing to note."""
+
+    def saw(self, block: Block, rows: Sequence[Any]) -> None:
+        """Nothing to learn."""
+
+
+class GrowingSize:
+    """A small first fetch, then growth for as long as a chunk stays under `max_bytes`."""
+
+    def __init__(self, max_bytes: int) -> None:
+        self.max_bytes = max_bytes
+        self.rows = min(FIRST_ROWS, MOST_ROWS)
+
+    def came(self, number: int) -> None:
+        """Nothing to note."""
+
+    def saw(self, block: Block, rows: Sequence[Any]) -> None:
+        """Grow, but not past what `max_bytes` holds of rows like these."""
+        self.rows = max(1, min(self.rows * GROWTH, MOST_ROWS, self._fitting(block, rows)))
+
+    def _fitting(self, block: Block, rows: Sequence[Any]) -> int:
+        return int(self.max_bytes // made_bytes(block, rows))
+
+
+class TimedSize(GrowingSize):
+    """As many rows as one turn of the caller's loop gets through in `seconds`.
+
+    A turn is from one chunk's arrival to the request for the next one's, so it counts
+    the caller's work and the fetch. The size at most doubles and at least halves from
+    turn to turn: one slow turn says little.
+    """
+
+    def __init__(self, max_bytes: int, seconds: float) -> None:
+        super().__init__(max_bytes)
+        self.seconds = seconds
+        self._last: tuple[float, int] | None = None
+
+    def came(self, number: int) -> None:
+        """Aim the next chunk at `seconds`, by the turn that ended with this block."""
+        now = time.monotonic()
+        if self._last is not None:
+            began, rows = self._last
+            aim = rows * self.seconds / max(now - began, 1e-6)
+            self.rows = max(1, int(min(max(aim, rows / 2), rows * 2)))
+        self._last = (now, number)
+
+    def saw(self, block: Block, rows: Sequence[Any]) -> None:
+        """Keep under what `max_bytes` holds of rows like these."""
+        self.rows = max(1, min(self.rows, self._fitting(block, rows)))
+
+
+@dataclass(frozen=True)
+class Sizing:
+    """The caller's wishes: a fixed size, a time for each turn, or growth up to a bound."""
+
+    chunk_size: int | None = None
+    max_bytes: int = MAX_BYTES
+    target_seconds: float | None = None
+
+    def start(self, blocks_held: int) -> Sizes:
+        """Return the sizes of a new run, whose source holds so many blocks at a time."""
+        if self.chunk_size is not None:
+            return FixedSize(self.chunk_size)
+        if self.target_seconds is not None:
+            return TimedSize(self.max_bytes // blocks_held, self.target_seconds)
+        return GrowingSize(self.max_bytes // blocks_held)
+
+
+def row_bytes(block: Block) -> float:
+    """Estimate the bytes that one raw row takes, from an even sample of the block's rows."""
+    sample = block[:: len(block) // SAMPLE + 1]
+    return sum(map(values_bytes, sample)) / len(sample) + ROW_OVERHEAD
+
+
+def made_bytes(block: Block, rows: Sequence[Any]) -> float:
+    """Estimate the bytes that a raw row takes together with the row that was made of it.
+
+    What a converter has made of a value, of JSON perhaps, may take many times as much.
+    """
+    sample = rows[:: len(rows) // SAMPLE + 1]
+    made = sum(
+        value_bytes(value) for row in sample for value in values_of(row) if type(value) in DEEP
+    )
+    return row_bytes(block) + made / max(len(sample), 1)
+
+
+def values_of(row: Any) -> Iterable[Any]:
+    """Return the values that a row was made of."""
+    if isinstance(row, tuple):
+        return row
+    if isinstance(row, dict):
+        return row.values()
+    return getattr(row, "__dict__", {}).values()
+
+
+#: What does not say itself how much it holds.
+DEEP = frozenset([bytes, bytearray, memoryview, list, tuple, dict])
+
+
+def values_bytes(values: Sequence[Any]) -> float:
+    """Estimate the bytes that some values take, with what they refer to."""
+    deep = [value for value in values if type(value) in DEEP]
+    return sum(map(getsizeof, values)) + sum(map(value_bytes, deep))
+
+
+def value_bytes(value: Any) -> float:
+    """Estimate the bytes that a value takes, with what it refers to: of many, of a sample."""
+    if isinstance(value, bytes | bytearray | memoryview):
+        # The driver has it as text in hexadecimal, too.
+        return 3 * len(value)
+    if isinstance(value, dict):
+        sample = list(islice(value.values(), SAMPLE))
+        return getsizeof(value) + len(value) * (_mean(sample) + KEY_BYTES)
+    if isinstance(value, list | tuple):
+        return getsizeof(value) + len(value) * _mean(value[:: len(value) // SAMPLE + 1])
+    return getsizeof(value)
+
+
+def _mean(sample: Sequence[Any]) -> float:
+    return values_bytes(sample) / len(sample) if sample else 0

@@ -1,0 +1,94 @@
+"""Values that a database sorts, compares or shows in ways of its own."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.db.models import F
+
+from chunkqs import chunks, keyset_iter
+from chunkqs.databases.mysql.sort_length import MOST_BYTES, SortLength
+from chunkqs.errors import KeysetError
+from chunkqs.keyset.keyset import keyset_of
+from chunkqs.keyset.query import KeysetQuery
+from tests.support.models import Awkward
+
+pytestmark = pytest.mark.django_db
+ROWS = 40
+NUMBERS = random.Random(3).sample(range(ROWS), ROWS)
+
+
+def numbered(order: str, size: int) -> list[int]:
+    """Walk in an order, both ways, and name the rows by the numbers that their values end with."""
+    queryset = Awkward.objects.order_by(order)
+    rows = list(iter(keyset_iter(queryset, chunk_size=size)))
+    back = [row.pk for row in keyset_iter(queryset.reverse(), chunk_size=size)]
+    assert back == [row.pk for row in reversed(rows)]
+    return [int(getattr(row, order.lstrip("-"))[-3:]) for row in rows]
+
+
+@pytest.mark.parametrize("length", [100, 250, 256, 390, 512, 1024, 5000])
+def test_long_values_that_differ_at_their_ends_are_walked_in_order(length: int) -> None:
+    """MySQL and MariaDB sort by the first `max_sort_length` bytes of a value alone."""
+    Awkward.objects.bulk_create(
+        Awkward(
+            text="a" * length + f"{number:03}",
+            name="a" * min(length, 390) + f"{number:03}",
+            data=b"a" * length + b"%03d" % number,
+        )
+        for number in NUMBERS
+    )
+    for order in ("text", "name", "data"):
+        assert numbered(order, 7) == list(range(ROWS))
+        assert numbered(f"-{order}", 1) == list(range(ROWS))[::-1]
+
+
+def test_long_values_among_short_ones() -> None:
+    texts = [letter * length for letter in "ab" for length in (1, 127, 128, 300, 1024, 3000)]
+    Awkward.objects.bulk_create(Awkward(text=text) for text in texts * 3)
+    for size in (1, 4, 100):
+        got = [len(chunk[0].text) for chunk in chunks(Awkward.objects.order_by("text"), 3)]
+        assert got == [len(text) for text in texts]
+        rows = keyset_iter(Awkward.objects.order_by("text"), chunk_size=size)
+        assert len({row.pk for row in rows}) == len(texts) * 3
+
+
+@pytest.mark.database("mysql")
+def test_a_value_that_cannot_be_sorted_by_is_an_error() -> None:
+    with pytest.raises(KeysetError, match="can sort by"):
+        SortLength(connection).suffices((1, b"a" * MOST_BYTES))
+
+
+@pytest.mark.parametrize("order", ["single", "-single"])
+def test_floats_of_four_bytes_are_compared_as_they_are_stored(order: str) -> None:
+    Awkward.objects.bulk_create(Awkward(single=n / 10) for n in range(-10, 11) for _ in range(2))
+    Awkward.objects.create(single=16777217.0)
+    queryset = Awkward.objects.order_by(order, "pk")
+    expected = [row.pk for row in queryset]
+    for size in (1, 3):
+        assert [row.pk for row in keyset_iter(queryset, chunk_size=size)] == expected
+    doubled = Awkward.objects.annotate(double=F("single") * 2).order_by("double")
+    assert len(list(iter(keyset_iter(doubled, chunk_size=1)))) == len(expected)
+
+
+def test_a_row_that_comes_again_is_seen_where_its_key_equals_nothing() -> None:
+    by_value = Awkward.objects.order_by("single").values_list("single", "pk")
+    query = KeysetQuery(keyset_of(by_value), connection)
+    row = (float("nan"), 1)
+    query.check_progress(row, [raw(query, float("nan"), 2)])
+    with pytest.raises(KeysetError, match="did not get ahead"):
+        query.check_progress(row, [raw(query, float("nan"), 2), raw(query, float("nan"), 1)])
+    by_key = KeysetQuery(keyset_of(by_value.order_by("pk", "single")), connection)
+    with pytest.raises(KeysetError, match="did not get ahead"):
+        by_key.check_progress(row[::-1], [raw(by_key, 1, float("nan"))])
+
+
+def raw(query: KeysetQuery, *position: Any) -> tuple[Any, ...]:
+    """Return a raw row at a position."""
+    row = [None] * (max(query.places) + 1)
+    for place, value in zip(query.places, position, strict=True):
+        row[place] = value
+    return tuple(row)
