@@ -156,10 +156,11 @@ def _is_defined_in_its_module(function: Any, owner: type) -> bool:
     return getattr(function, "__globals__", None) is own
 
 
-# Django 5.2, 6.0, 6.1: results_iter() passes raw rows through these methods alone.
+# Django 5.2, 6.0, 6.1: results_iter() passes raw rows through these methods alone. A query
+# that cannot have rows was not compiled, and has no `select`.
 def uses_stock_compiler(compiler: SQLCompiler) -> bool:
-    """Return whether the compiler's class converts raw rows by Django's own methods."""
-    return all(
+    """Return whether the compiler converts its raw rows, if any, by Django's own methods."""
+    return bool(compiler.select) and all(
         getattr(type(compiler), name) is getattr(SQLCompiler, name)
         for name in ("results_iter", "apply_converters", "composite_fields_to_tuples")
     )
@@ -193,17 +194,28 @@ class LoadedModel(NamedTuple):
     names: list[str]
     key: int
     """The index of the selected column that is NULL when there is no such instance."""
-    related: list[dict[str, Any]]
-    """The klass_infos of the models joined to it."""
+    related: list[RelatedModel]
     is_reordered: bool
     """Whether Django picks its columns one by one, not as a slice."""
 
 
+class RelatedModel(NamedTuple):
+    """A model that was joined to another, and the functions that store each on the other."""
+
+    loaded: LoadedModel
+    set_local: Callable[[Any, Any], None]
+    set_remote: Callable[[Any, Any], None] | None
+    """None where the related instance stores no reference to its owner."""
+
+
 # Django 5.2, 6.0, 6.1: klass_info, as ModelIterable and RelatedPopulator read it.
-def loaded_model(klass_info: Any, compiler: SQLCompiler) -> LoadedModel:
-    """Read one klass_info of a compiled query."""
+def loaded_model(compiler: SQLCompiler) -> LoadedModel:
+    """Return the model whose instances a compiled query loads, with those related to it."""
+    return _loaded(compiler.klass_info, selected(compiler))
+
+
+def _loaded(klass_info: Any, columns: list[Any]) -> LoadedModel:
     model = klass_info["model"]
-    columns = selected(compiler)
     indexes = klass_info["select_fields"]
     if klass_info.get("from_parent", False):
         places = {columns[index].target.attname: index for index in indexes}
@@ -215,8 +227,16 @@ def loaded_model(klass_info: Any, compiler: SQLCompiler) -> LoadedModel:
     key = indexes[0]
     if "from_parent" in klass_info:
         key = indexes[names.index(model._meta.pk_fields[0].attname)]
-    related = klass_info.get("related_klass_infos", [])
+    related = [_related(info, columns) for info in klass_info.get("related_klass_infos", [])]
     return LoadedModel(model, indexes, names, key, related, bool(klass_info.get("from_parent")))
+
+
+# Django 5.2, 6.0, 6.1: an instance that many others may refer to stores none of them: its
+# remote_setter does nothing.
+def _related(klass_info: dict[str, Any], columns: list[Any]) -> RelatedModel:
+    is_shared = not klass_info["reverse"] and not klass_info["field"].unique
+    remote = None if is_shared else klass_info["remote_setter"]
+    return RelatedModel(_loaded(klass_info, columns), klass_info["local_setter"], remote)
 
 
 # Django 5.2, 6.0, 6.1: from_db() follows concrete_fields where some are deferred, else the
@@ -234,13 +254,6 @@ def cache_name_of(setter: Any) -> str | None:
         return None
     name = setter.__self__.cache_name
     return name if isinstance(name, str) else None
-
-
-# Django 5.2, 6.0, 6.1: an instance that many others may refer to stores none of them: its
-# remote_setter does nothing.
-def shares_related(klass_info: dict[str, Any]) -> bool:
-    """Return whether the related instance stores no reference to its owner."""
-    return not klass_info["reverse"] and not klass_info["field"].unique
 
 
 # Django 5.2, 6.0, 6.1: as in ValuesIterable and NamedValuesListIterable.

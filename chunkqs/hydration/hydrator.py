@@ -25,6 +25,7 @@ from ..django_internals.models import (
     fetch_mode_of,
     is_unpatched,
     iterable_class_of,
+    loaded_model,
     named_tuple,
     names_of,
     uses_stock_compiler,
@@ -44,7 +45,7 @@ def hydrator(queryset: QuerySet[Any, Any], compiler: SQLCompiler) -> Hydrate:
     iteration would, though for the whole block.
     """
     write = WRITERS.get(iterable_class_of(queryset))
-    generates = compiler.select and uses_stock_compiler(compiler) and is_unpatched()
+    generates = uses_stock_compiler(compiler) and is_unpatched()
     hydrate = write(queryset, compiler) if write and generates else None
     return hydrate or partial(iterate_block, queryset, compiler)
 
@@ -52,7 +53,7 @@ def hydrator(queryset: QuerySet[Any, Any], compiler: SQLCompiler) -> Hydrate:
 def instances(queryset: QuerySet[Any, Any], compiler: SQLCompiler) -> Hydrate | None:
     """Return the function for rows that are instances; None if from_db() has to build them."""
     columns = SelectedColumns(compiler)
-    instance = InstancePlanner(compiler, columns).plan(compiler.klass_info)
+    instance = InstancePlanner(columns).plan(loaded_model(compiler))
     if not instance.is_plain:
         return None
     annotations = [

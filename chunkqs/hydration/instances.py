@@ -11,13 +11,11 @@ from django.db.models import Model
 
 from ..django_internals.models import (
     Assignment,
-    SQLCompiler,
+    LoadedModel,
     assignment_of,
     cache_name_of,
     in_order_of_fields,
     is_plain,
-    loaded_model,
-    shares_related,
 )
 from .columns import SelectedColumns
 
@@ -101,16 +99,14 @@ class Relation:
 
 
 class InstancePlanner:
-    """Reads the tree of instances from a compiled query."""
+    """Turns the models that a compiled query loads into plans of their instances."""
 
-    def __init__(self, compiler: SQLCompiler, columns: SelectedColumns) -> None:
-        self.compiler = compiler
+    def __init__(self, columns: SelectedColumns) -> None:
         self.columns = columns
         self.numbers = count()
 
-    def plan(self, klass_info: Any) -> InstancePlan:
-        """Return the plan for a klass_info and for those below it."""
-        loaded = loaded_model(klass_info, self.compiler)
+    def plan(self, loaded: LoadedModel) -> InstancePlan:
+        """Return the plan for a model and for those that are related to it."""
         model, names = loaded.model, loaded.names
         instance = InstancePlan(
             number=next(self.numbers),
@@ -123,7 +119,12 @@ class InstancePlanner:
             key=self.columns.value(loaded.key),
             is_reordered=loaded.is_reordered,
         )
-        instance.relations = [self._relation(info) for info in loaded.related]
+        instance.relations = [
+            Relation(
+                self.plan(related.loaded), setter(related.set_local), setter(related.set_remote)
+            )
+            for one in loaded.related
+        ]
         return instance
 
     def _attribute(self, model: type[Model], name: str, index: int) -> Attribute:
@@ -133,14 +134,6 @@ class InstancePlanner:
             assignment_of(model, name),
             self.columns.is_raw(index),
             self.columns.may_defer(index),
-        )
-
-    def _relation(self, klass_info: dict[str, Any]) -> Relation:
-        remote: Callable[[Any, Any], None] | None = klass_info["remote_setter"]
-        return Relation(
-            instance=self.plan(klass_info),
-            local=setter(klass_info["local_setter"]),
-            remote=setter(None if shares_related(klass_info) else remote),
         )
 
 
