@@ -11,7 +11,7 @@ from django.db import DatabaseError, Error, InterfaceError
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.utils import CursorWrapper
 
-from ..databases.drivers import discard_cursor, is_lost
+from ..databases import database_of
 from ..django_internals.compiler import Block
 from ..django_internals.connections import transaction_mark
 from ..errors import StreamInterrupted
@@ -107,7 +107,7 @@ class TransactionSource(CursorSource):
         if alive:
             close_cursor(self._cursor)
         else:
-            discard_cursor(self._cursor)
+            database_of(self._connection).discard_cursor(self._cursor)
 
     def _is_alive(self) -> bool:
         """Tell whether the transaction goes on: by Django's word inside atomic(), else by asking.
@@ -126,7 +126,8 @@ class TransactionSource(CursorSource):
     def _is_known_to_server(self) -> bool:
         """A savepoint that was rolled back may have taken the cursor along."""
         name = self._cursor.cursor.name
-        if self._connection.needs_rollback or is_lost(self._cursor):
+        lost = database_of(self._connection).is_cursor_lost(self._cursor)
+        if self._connection.needs_rollback or lost:
             return False
         # By the driver: a cursor may be dropped in an event loop, where Django's may not be used.
         connection = self._connection
@@ -143,7 +144,7 @@ def close_cursor(cursor: CursorWrapper) -> None:
             cursor.close()
     except Error as error:
         logger.debug("The cursor could not be closed: %s", error)
-        discard_cursor(cursor)
+        database_of(cursor.db).discard_cursor(cursor)
 
 
 @contextmanager
@@ -152,7 +153,7 @@ def interruptions(cursor: CursorWrapper) -> Iterator[None]:
     try:
         yield
     except (DatabaseError, InterfaceError) as error:
-        if not is_lost(cursor, error):
+        if not database_of(cursor.db).is_cursor_lost(cursor, error):
             raise
         raise StreamInterrupted(
             f"stream() lost the connection or cursor that it was reading from ({error}). "

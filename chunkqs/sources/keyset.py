@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from ..databases.postgresql.psycopg import read_fast
+from ..databases import database_of
 from ..django_internals.compiler import Block, Statement
 from ..keyset.query import Open
 from .retries import Retries
@@ -145,7 +145,8 @@ class KeysetSource:
     def _rows(self, query: Statements, open_statement: Open, rows: int) -> Block:
         self._latest = statement = open_statement(rows)
         with self._connection.cursor() as cursor:
-            read_fast(cursor).execute(statement.sql, statement.params)
+            prepared = database_of(self._connection).prepare_cursor(cursor)
+            prepared.execute(statement.sql, statement.params)
             block = list(cursor.fetchall())
         if block and not query.is_in_place(block[-1]):
             return self._rows(query, open_statement, rows)

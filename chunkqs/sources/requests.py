@@ -10,7 +10,8 @@ from typing import Any
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import QuerySet
 
-from ..databases.estimates import Explanation, explain
+from ..databases import database_of
+from ..databases.base import Explanation
 from ..django_internals.compiler import Compiled, compile_select
 from .sizing import MOST_ROWS
 
@@ -41,7 +42,7 @@ class Request:
     def explanation(self) -> Explanation | None:
         """What the planner expects of the limited query: one EXPLAIN, asked for once."""
         statement = self.limited.statement
-        return explain(self.connection, statement) if statement else None
+        return database_of(self.connection).explain(statement) if statement else None
 
     def compile(self, limit: int | None = None) -> Compiled:
         """Compile the queryset, for its first `limit` rows alone if that is given."""

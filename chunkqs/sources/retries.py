@@ -11,9 +11,10 @@ from typing import TypeVar
 from django.db import Error
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from ..databases.faults import Fault, fault_of
+from ..databases import database_of
+from ..databases.base import TransientError
 from ..databases.reconnection import CallersSession
-from ..databases.session import NotAssured
+from ..databases.session import SessionMismatch
 from ..django_internals.compiler import Statement
 
 logger = logging.getLogger("chunkqs")
@@ -62,7 +63,7 @@ class Retries:
             try:
                 result = work()
             except Error as error:
-                fault = None if self._in_transaction() else fault_of(self._connection, error)
+                fault = self._transient(error)
                 if fault is None or not self._retries:
                     raise
                 self._overcome(fault, error)
@@ -70,10 +71,15 @@ class Retries:
                 self._share = min(1.0, self._share * RECOVERY)
                 return result
 
-    def _overcome(self, fault: Fault, error: Error) -> None:
-        if fault is Fault.TIMEOUT:
+    def _transient(self, error: Error) -> TransientError | None:
+        if self._in_transaction():
+            return None
+        return database_of(self._connection).transient_error(error)
+
+    def _overcome(self, fault: TransientError, error: Error) -> None:
+        if fault is TransientError.TIMEOUT:
             self._share /= SHRINKING
-        if fault is Fault.LOST and self._connection.connection is not None:
+        if fault is TransientError.LOST and self._connection.connection is not None:
             self._reconnect(error)
         else:
             self._pause(fault, error)
@@ -84,18 +90,18 @@ class Retries:
         while True:
             try:
                 if self._session is None:
-                    raise NotAssured("it was lost before its session had been read")
+                    raise SessionMismatch("it was lost before its session had been read")
                 self._session.assure()
-                self._pause(Fault.LOST, latest)
+                self._pause(TransientError.LOST, latest)
                 return self._session.reconnect()
-            except NotAssured as reason:
+            except SessionMismatch as reason:
                 raise self._refused(error, reason) from error.__cause__
             except Error as again:
                 if again is latest:
                     raise
                 latest = again
 
-    def _pause(self, fault: Fault, error: Error) -> None:
+    def _pause(self, fault: TransientError, error: Error) -> None:
         """Wait before the next retry; raise where there is none left."""
         if self._used == self._retries:
             error.add_note(f"{self._retries} retries were of no use. {TAKE_UP}")
@@ -109,7 +115,7 @@ class Retries:
         # Two that were in each other's way should not meet again at the same time.
         time.sleep(pause * random.uniform(0.8, 1.2))
 
-    def _refused(self, error: Error, reason: NotAssured) -> Error:
+    def _refused(self, error: Error, reason: SessionMismatch) -> Error:
         text = f"No new connection for the walk of {self._label} in place of the lost one: {reason}"
         logger.warning("%s", text)
         error.add_note(f"{text}. {TAKE_UP}")

@@ -8,8 +8,7 @@ from django.core.exceptions import FieldError
 from django.db.models import fields
 from django.db.models.sql.compiler import SQLCompiler
 
-from ..databases.estimates import EXPLAINERS
-from ..databases.postgresql.psycopg import read_fast
+from ..databases import database_of
 from ..django_internals.compiler import Block, Statement
 from .requests import Request
 from .sizing import row_bytes
@@ -46,7 +45,7 @@ def small_result(request: Request) -> SmallResult | None:
     wrong, and what was read is dropped (None). Where the columns set no bound to the size
     of a row, a few rows are read first and weighed.
     """
-    if request.connection.vendor not in EXPLAINERS:
+    if not database_of(request.connection).explains:
         return None
     statement, compiler, _ = request.limited
     if statement is None:
@@ -84,7 +83,9 @@ def _probe(request: Request, expected: int) -> SmallResult | None:
 
 def _read(request: Request, statement: Statement) -> Block:
     with request.connection.cursor() as cursor:
-        read_fast(cursor).execute(statement.sql, statement.params)
+        database_of(request.connection).prepare_cursor(cursor).execute(
+            statement.sql, statement.params
+        )
         return list(cursor.fetchall())
 
 

@@ -15,7 +15,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.utils import CursorWrapper
 from django.db.models.sql.compiler import SQLCompiler
 
-from ..databases.postgresql.psycopg import read_fast
+from ..databases import database_of
 from ..databases.private_connection import open_private
 from ..django_internals.compiler import Statement
 from ..errors import KeysetError
@@ -167,7 +167,7 @@ def _cursor_route(cursor: CursorWrapper, compiler: SQLCompiler) -> Route:
 def executed(cursor: CursorWrapper, statement: Statement) -> CursorWrapper:
     """Run `statement` on `cursor`, which is closed if that fails."""
     try:
-        read_fast(cursor).execute(statement.sql, statement.params)
+        database_of(cursor.db).prepare_cursor(cursor).execute(statement.sql, statement.params)
     except BaseException:
         close_cursor(cursor)
         raise

@@ -17,9 +17,9 @@ from chunkqs import keyset_iter
 from chunkqs.sources import retries
 from example_site import embedded
 from tests.settings import database
-from tests.support.faults import EVERY, kill, names
 from tests.support.models import User
 from tests.support.private import run, second_alias
+from tests.support.transient_errors import EVERY, kill, names
 
 pytestmark = pytest.mark.usefixtures("numbered_users", "short_pauses")
 KILLS = pytest.mark.database("postgresql", "mysql")
