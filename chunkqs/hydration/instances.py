@@ -123,7 +123,7 @@ class InstancePlanner:
             Relation(
                 self.plan(related.loaded), setter(related.set_local), setter(related.set_remote)
             )
-            for one in loaded.related
+            for related in loaded.related
         ]
         return instance
 

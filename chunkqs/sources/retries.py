@@ -14,7 +14,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from ..databases import database_of
 from ..databases.base import TransientError
 from ..databases.reconnection import CallersSession
-from ..databases.session import NotAssured
+from ..databases.session import SessionMismatch
 from ..django_internals.compiler import Statement
 
 logger = logging.getLogger("chunkqs")
@@ -89,11 +89,11 @@ class Retries:
         while True:
             try:
                 if self._session is None:
-                    raise NotAssured("it was lost before its session had been read")
+                    raise SessionMismatch("it was lost before its session had been read")
                 self._session.assure()
                 self._pause(TransientError.LOST, latest)
                 return self._session.reconnect()
-            except NotAssured as reason:
+            except SessionMismatch as reason:
                 raise self._refused(error, reason) from error.__cause__
             except Error as again:
                 if again is latest:
@@ -114,7 +114,7 @@ class Retries:
         # Two transactions that collided should not meet again at the same time.
         time.sleep(pause * random.uniform(0.8, 1.2))
 
-    def _refused(self, error: Error, reason: NotAssured) -> Error:
+    def _refused(self, error: Error, reason: SessionMismatch) -> Error:
         text = f"Did not replace the lost connection of the walk of {self._label}: {reason}"
         logger.warning("%s", text)
         error.add_note(f"{text}. {RESUME}")

@@ -16,9 +16,9 @@ from django.db.models import CharField, Func, IntegerField, Value
 
 from chunkqs import chunks, keyset_iter
 from chunkqs.sources import retries
-from tests.support.faults import EVERY, kill, meeting, names
 from tests.support.models import Nullable, User
 from tests.support.private import run
+from tests.support.transient_errors import EVERY, kill, meeting, names
 
 pytestmark = pytest.mark.usefixtures("numbered_users", "short_pauses")
 KILLS = pytest.mark.database("postgresql", "mysql")
