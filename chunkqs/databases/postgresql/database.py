@@ -1,0 +1,115 @@
+"""PostgreSQL, by psycopg2 or psycopg 3."""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import Any
+
+from django.db import Error
+from django.db.backends.utils import CursorWrapper
+
+from ...django_internals.compiler import Statement
+from ..base import Cursor, Database, Explanation, TransientError
+from .psycopg import read_fast
+from .session import PostgreSQLSession
+
+#: Serialisation failure (a replica's recovery conflict too), deadlock, lock timeout.
+CONFLICT_STATES = {"40001", "40P01", "55P03"}
+QUERY_CANCELED = "57014"
+#: The same code as a timeout has, but someone wants the query to end. PostgreSQL says so in
+#: the language of `lc_messages`.
+USER_REQUEST = "user request"
+
+INVALID_CURSOR_NAME = "34000"
+#: psycopg2 notices on its own side, without a code, that a transaction took a cursor along.
+INVALID_CURSOR_TEXT = "named cursor isn't valid anymore"
+
+#: Floats of 4 bytes, which no field of Django's own has.
+SINGLE_PRECISION = {"real", "float4", "float"}
+
+
+class PostgreSQL(Database):
+    """PostgreSQL, directly or behind pgbouncer."""
+
+    opens_private_connections = True
+    sends_on_request = True
+    cursor_ends_with_transaction = True
+    compares_rows = True
+    reads_ranges_apart = True
+    reads_nulls_by_index_order = True
+    sorts_within_prefix = True
+
+    def explain(self, statement: Statement) -> Explanation | None:
+        """Read rows and width off the top of the plan."""
+        with self.connection.cursor() as cursor:
+            cursor.execute(f"EXPLAIN (VERBOSE, FORMAT JSON) {statement.sql}", statement.params)
+            (answer,) = cursor.fetchone()
+        text = answer if isinstance(answer, str) else json.dumps(answer)
+        top = json.loads(text)[0]["Plan"]
+        return Explanation(top["Plan Rows"], top["Plan Width"], text)
+
+    def session(self, statement: Statement) -> PostgreSQLSession:
+        """Return the session with its settings, role and search path."""
+        return PostgreSQLSession(self.connection, statement)
+
+    def transient_error(self, error: Error) -> TransientError | None:
+        """Classify by SQLSTATE. The drivers know by themselves that they lost the server, even
+        where it went without a word."""
+        if self.is_disconnected(error):
+            return TransientError.LOST
+        state = sqlstate(error)
+        if state in CONFLICT_STATES:
+            return TransientError.CONFLICT
+        if state == QUERY_CANCELED and USER_REQUEST not in str(error):
+            return TransientError.TIMEOUT
+        return None
+
+    def is_cursor_lost(self, cursor: CursorWrapper, error: BaseException | None = None) -> bool:
+        """Return whether the connection is closed, or the server has no such cursor any more."""
+        if super().is_cursor_lost(cursor):
+            return True
+        if error is None:
+            return False
+        return sqlstate(error) == INVALID_CURSOR_NAME or INVALID_CURSOR_TEXT in str(error)
+
+    def discard_cursor(self, cursor: CursorWrapper) -> None:
+        """Forget the cursor without CLOSE, which would abort the transaction that runs now.
+
+        psycopg2 says nothing when a cursor is dropped; psycopg 3 warns unless its plain
+        cursor's own close() has been called.
+        """
+        psycopg = sys.modules.get("psycopg")
+        if psycopg is not None and isinstance(cursor.cursor, psycopg.Cursor):
+            psycopg.Cursor.close(cursor.cursor)
+
+    def prepare_cursor(self, cursor: Cursor) -> Cursor:
+        """Have psycopg 3 read timestamps by `datetime.fromisoformat()`."""
+        return read_fast(cursor)
+
+    def key_sql(self, sql: str, field: Any) -> str:
+        """Select moments in UTC, and floats of 4 bytes as the doubles that they compare as."""
+        if self.shows_moments_locally(field):
+            return f"({sql}) AT TIME ZONE 'UTC'"
+        if self._type(field) in SINGLE_PRECISION:
+            return f"{sql} + CAST(0 AS double precision)"
+        return sql
+
+    def shows_moments_locally(self, field: Any) -> bool:
+        """Return whether `field` is a timestamp with time zone."""
+        return self._type(field) == "timestamp with time zone"
+
+    def value_placeholder(self, field: Any) -> str:
+        """Name the type of an array: psycopg2 writes it without one, and the server guesses by
+        the first value."""
+        db_type = self._type(field)
+        return f"%s::{db_type}" if db_type.endswith("[]") else "%s"
+
+    def _type(self, field: Any) -> str:
+        return (field.db_type(self.connection) or "") if field is not None else ""
+
+
+def sqlstate(error: BaseException) -> str | None:
+    """Return the SQLSTATE of an error that Django has wrapped, where the driver gives one."""
+    cause: Any = error.__cause__ or error
+    return getattr(cause, "sqlstate", None) or getattr(cause, "pgcode", None)
