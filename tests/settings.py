@@ -38,7 +38,6 @@ INSTALLED_APPS = [
     "django.contrib.contenttypes",
     "django.contrib.messages",
     "django.contrib.sessions",
-    "rest_framework",
     "tests.support",
 ]
 if DATABASES["default"]["ENGINE"].endswith("postgresql"):
