@@ -32,7 +32,7 @@ class Kind:
     @property
     def refusal(self) -> tuple[str, str] | None:
         """What the error has to name: the column and its type."""
-        return None if self.refused is None else ("v", self.refused)
+        return None if self.refused is None else ("'v'", self.refused)
 
 
 def unmanaged(table: str, **fields: Any) -> Model:
@@ -82,5 +82,5 @@ def create(name: str, kind: Kind) -> None:
     run(f"CREATE TABLE {name} (id integer PRIMARY KEY, v {kind.type} NULL)")
     values = [*kind.values, None] * 2
     keys = random.Random(9).sample(range(1, len(values) + 1), len(values))
-    for key, value in zip(keys, values, strict=True):
-        run(f"INSERT INTO {name} (id, v) VALUES (%s, %s)", key, value)
+    rows = [part for row in zip(keys, values, strict=True) for part in row]
+    run(f"INSERT INTO {name} (id, v) VALUES {', '.join(['(%s, %s)'] * len(values))}", *rows)

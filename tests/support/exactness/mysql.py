@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from tests.support.exactness.kinds import Kind
 
-FLOATS = [0, 0.1, 0.3, 16777217, 1e-45, 3.4028235e38, 0.100000001, 0.10000001, 123456.7, 1234567.8]
+FLOATS = [0, 0.1, 0.3, 16777217, 1e-45, 3.4028235e38, 0.10000001, 1234567.8]
 DOUBLES = [0, 0.1, 0.30000000000000004, 0.3, 5e-324, 1.7976931348623157e308, 9007199254740993]
 MOMENTS = ["0000-00-00", "2024-03-31 02:30:00.123456", "2024-03-31 02:30:00.123457", "2024-00-00"]
 SPANS = ["-838:59:59.999999", "838:59:59", "25:00:00.000001", "-00:00:00.000001", "00:00:00"]
-TEXTS = ["a", "A", "a ", "a\t", "ä", "ae", "ß", "ss", "", "%s", "a'b", "\\"]
+TEXTS = ["a", "A", "a ", "a\t", "ä", "ae", "", "%s", "a'\\"]
 
 KINDS = [
     Kind("tinyint(1)", [0, 1, 7, -1]),
@@ -35,7 +35,7 @@ KINDS = [
     Kind("varchar(9)", TEXTS),
     Kind("varchar(9) COLLATE utf8mb4_bin", TEXTS),
     Kind("varchar(9) COLLATE utf8mb4_german2_ci", TEXTS),
-    Kind("varchar(9) COLLATE utf8mb4_unicode_520_ci", [*TEXTS, "\U0001f600"]),
+    Kind("varchar(9) COLLATE utf8mb4_unicode_520_ci", ["ß", "ss", "S", "\U0001f600", ""]),
     Kind("varchar(9) CHARACTER SET latin1", TEXTS),
     Kind("text", TEXTS),
     Kind("binary(4)", [b"\0", b"a", b"a\0\0\xff", b"a\0"]),
