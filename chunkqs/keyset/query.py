@@ -155,7 +155,10 @@ class KeysetQuery:
     def _filled(
         self, template: Template, start: Position | None, end: Position | None, limit: int
     ) -> Statement:
-        statement = template.fill(start, end, limit)
+        return self._sorted(template.fill(start, end, limit))
+
+    def _sorted(self, statement: Statement) -> Statement:
+        """Return `statement` as one that sorts by as much of each value as is known to matter."""
         length = self._lessons.sort_length
         return self.database.sorted_by(statement, length) if length else statement
 
@@ -249,10 +252,14 @@ class KeysetQuery:
         wrapped = "SELECT * FROM (%s)" if self.database.nests_union_members else "(%s)"
         union = " UNION ALL ".join(wrapped.replace("%s", s.sql) for s in statements)
         params = [param for statement in statements for param in statement.params]
+        order = ", ".join(self._numbered(columns))
+        return Statement(f"{union} ORDER BY {order} LIMIT {LIMIT}", tuple(params))
+
+    def _numbered(self, columns: Sequence[KeyColumn]) -> Iterator[str]:
+        """Yield the terms of an ORDER BY that names each column by its number in a raw row."""
         keyed = zip(self.keyset.columns, self.places, strict=True)
         numbers = {column.expression: place + 1 for column, place in keyed}
-        order = ", ".join(_numbered(numbers[column.expression], column) for column in columns)
-        return Statement(f"{union} ORDER BY {order} LIMIT {LIMIT}", tuple(params))
+        return (_numbered(numbers[column.expression], column) for column in columns)
 
     def _compile(self, queryset: QuerySet[Any, Any]) -> Compiled:
         return compile_select(queryset[:LIMIT], self.connection, extra=self.keyset.expressions)
