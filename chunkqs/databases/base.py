@@ -15,8 +15,11 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.utils import CursorWrapper
 
 from ..django_internals.compiler import Statement
+from .transport import VALUE, Transport
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from .session import Session
 
 Cursor = TypeVar("Cursor")
@@ -106,6 +109,13 @@ class Database:
     """Whether an index on an expression is found where the expression's constants are parameters
     of the query."""
 
+    knows_types = False
+    """Whether the server names the type of each column that it sends, and what travels exactly is
+    known by that. Elsewhere a walk looks its first position up, before a second chunk."""
+
+    names_derived_columns = False
+    """Whether the columns of a subquery can be named after it: `(SELECT ...) AS t(a, b)`."""
+
     has_numbered_types = False
     """Whether there are types (ENUM, SET) that are sorted by number but compared as text."""
 
@@ -161,21 +171,31 @@ class Database:
         """Let `cursor`, not executed yet, read values as Django has them read, only faster."""
         return cursor
 
-    def key_sql(self, sql: str, field: Any) -> str:
-        """Return the SQL that selects a key column, `sql` of type `field`, as it is compared.
+    def likely_transport(self, field: Any) -> Transport:
+        """Return how values of `field` are read, before the server has said of which type they
+        are; `field` is None where Django doesn't know."""
+        return VALUE
 
-        Drivers and servers show some values otherwise than they compare them.
-        """
-        return sql
+    def column_types(self, cursor: CursorWrapper) -> Sequence[Any]:
+        """Return what the server says of the type of each column that `cursor` has selected."""
+        return ()
 
-    def shows_moments_locally(self, field: Any) -> bool:
-        """Return whether values of `field` come in the session's time zone, which has an hour
-        twice; `key_sql()` selects them in UTC then."""
+    def transport(self, column_type: Any, used: Transport) -> Transport | None:
+        """Return how values of a type are read exactly, `used` where that does; None for no
+        way. Asked only where the database `knows_types`."""
+        return used
+
+    def is_doubtful(self, column_type: Any) -> bool:
+        """Return whether values of a type may not be comparable with what they are read as."""
         return False
 
-    def value_placeholder(self, field: Any) -> str:
-        """Return the placeholder for a value that is compared with an expression of `field`."""
-        return "%s"
+    def shows_values_whole(self) -> bool:
+        """Ask whether the session shows the values of doubtful types with all their digits."""
+        return True
+
+    def type_name(self, column_type: Any) -> str:
+        """Return a type's name for messages. May ask the database."""
+        return str(column_type)
 
     def sort_length(self, position: tuple[Any, ...]) -> int:
         """Return how many bytes of its values a row at `position` must be sorted by to be in its

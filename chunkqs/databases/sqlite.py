@@ -8,8 +8,12 @@ from django.db import Error
 
 from ..django_internals.compiler import Statement
 from .base import Database, RepeatedWork, TransientError
+from .transport import Transport
 
 SQLITE_BUSY = 5
+#: What is selected as an expression comes as it is stored.
+EXPRESSION = Transport("+(", ")", sorts=True)
+
 SORTS = "USE TEMP B-TREE FOR ORDER BY"
 
 
@@ -47,7 +51,7 @@ class SQLite(Database):
         """Return False: there is no server to lose."""
         return False
 
-    def key_sql(self, sql: str, field: Any) -> str:
-        """Select an expression: a column's value is converted by the type that it was declared
+    def likely_transport(self, field: Any) -> Transport:
+        """Return an expression: a column's value is converted by the type that it was declared
         with, which loses what the type does not hold."""
-        return f"+({sql})"
+        return EXPRESSION
