@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from typing import Any
 
 from django.db import connections
@@ -16,7 +17,7 @@ def checked_queryset(queryset: Any, function: str) -> QuerySet[Any, Any]:
         queryset = queryset.all()
     if not isinstance(queryset, QuerySet):
         raise TypeError(
-            f"{function}() takes a QuerySet or a Manager, not {queryset!r}. "
+            f"{function}() takes a QuerySet or a Manager, not {reprlib.repr(queryset)}. "
             "Give it Model.objects.all(), or what filter() returns."
         )
     if queryset.db not in connections:
@@ -84,3 +85,10 @@ def refuse_both(size: Any, target_seconds: Any) -> None:
     """Raise TypeError where chunks are given a size in rows and in seconds."""
     if size is not None and target_seconds is not None:
         raise TypeError("chunks() takes a size or target_seconds, not both.")
+
+
+def one_size(size: Any, chunk_size: Any) -> Any:
+    """Return the size of chunks, which has two names; raise TypeError where both are given."""
+    if size is not None and chunk_size is not None:
+        raise TypeError("chunks() takes size or chunk_size, which are the same, not both.")
+    return chunk_size if size is None else size

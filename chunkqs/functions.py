@@ -19,6 +19,7 @@ from .arguments import (
     checked_queryset,
     checked_retries,
     checked_seconds,
+    one_size,
     refuse_both,
 )
 from .databases import database_of
@@ -126,6 +127,7 @@ def chunks(
     queryset: Queries[Row],
     size: int | None = None,
     *,
+    chunk_size: int | None = None,
     target_seconds: float | None = None,
     max_bytes: int = MAX_BYTES,
     after: str | None = None,
@@ -135,11 +137,13 @@ def chunks(
 ) -> LazyChunks[Row]:
     """Walk by keyset, as `keyset_iter()` does, and yield the rows in lists, `Chunk`s.
 
-    `size` is the number of rows in each. Without it they grow up to `max_bytes` bytes; with
+    `size`, or `chunk_size`, is the number of rows in each. Without it they grow up to
+    `max_bytes` bytes; with
     `target_seconds` they are as large as one turn of the caller's loop gets through in that
     time. A chunk has `.number`, `.position` and `.queryset`, its key range as a queryset.
     One query a chunk, and one at the start if `bounded`. Raises as `keyset_iter()`.
     """
+    size = one_size(size, chunk_size)
     refuse_both(size, target_seconds)
     sizing = Sizing(
         checked_chunk_size(size, "size"),
