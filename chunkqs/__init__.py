@@ -12,8 +12,9 @@ from .errors import (
     MissingIndexWarning,
     StreamInterrupted,
 )
-from .functions import chunks, keyset_iter, stream
+from .functions import chunks, keyset_iter, partition, partitions, stream
 from .lazy import LazyChunks, LazyRows
+from .partitions.partition import Partition
 from .queryset import (
     ChunkedManager,
     ChunkedManagerMixin,
@@ -37,9 +38,12 @@ __all__ = [
     "LazyChunks",
     "LazyRows",
     "MissingIndexWarning",
+    "Partition",
     "StreamInterrupted",
     "chunks",
     "keyset_iter",
+    "partition",
+    "partitions",
     "stream",
 ]
 

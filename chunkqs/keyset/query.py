@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC
 from functools import cached_property, partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import QuerySet
@@ -29,8 +29,10 @@ LIMIT = 8_888_888_888_888_888_887
 NULLS = {None: "", True: " NULLS FIRST", False: " NULLS LAST"}
 
 
-#: A statement that waits for the number of rows.
-Open = Callable[[int], Statement]
+class Open(Protocol):
+    """A statement that waits for the number of rows, and of those to leave out before them."""
+
+    def __call__(self, limit: int, offset: int = 0) -> Statement: ...
 
 
 class Slot(NamedTuple):
@@ -39,6 +41,10 @@ class Slot(NamedTuple):
     end: bool
     """Whether the position is the one to stop at, not the one to start behind."""
     column: int
+
+    def value(self, start: Position | None, end: Position | None) -> Any:
+        """Return what the slot is filled with."""
+        return ((end if self.end else start) or ())[self.column]
 
 
 @dataclass(frozen=True)
@@ -55,12 +61,16 @@ class Template:
         slots = [(i, param) for i, param in enumerate(statement.params) if type(param) is Slot]
         return cls(statement.sql.split(str(LIMIT)), statement.params, slots)
 
-    def fill(self, start: Position | None, end: Position | None, limit: int) -> Statement:
+    def fill(
+        self, start: Position | None, end: Position | None, limit: int, offset: int
+    ) -> Statement:
         params = list(self.params)
-        positions = (start or (), end or ())
         for index, slot in self.slots:
-            params[index] = positions[slot.end][slot.column]
-        return Statement(str(limit).join(self.parts), tuple(params))
+            params[index] = slot.value(start, end)
+        # Each range that is read by itself may have the rows to leave out, and those behind.
+        sql = "".join(f"{part}{limit + offset}" for part in self.parts[:-2])
+        limited = f"{limit} OFFSET {offset}" if offset else f"{limit}"
+        return Statement(f"{sql}{self.parts[-2]}{limited}{self.parts[-1]}", tuple(params))
 
 
 class KeysetQuery:
@@ -105,6 +115,13 @@ class KeysetQuery:
 
         One is run after the other until there are rows enough; mostly the first has them.
         """
+        for statement, _ in self.counted_statements(start, end):
+            yield statement
+
+    def counted_statements(
+        self, start: Position | None, end: Position | None
+    ) -> Iterator[tuple[Open, Callable[[], int]]]:
+        """Yield the same queries, each with what counts all of its rows."""
         kept = self._kept(start, end)
         shape = _nulls(start), _nulls(end), len(kept)
         whole = Stretch(
@@ -116,7 +133,17 @@ class KeysetQuery:
             if (shape, number) not in self._templates:
                 self._templates[shape, number] = self._template(stretch)
             if template := self._templates[shape, number]:
-                yield partial(self._filled, template, start, end)
+                count = partial(self._count, stretch, start, end)
+                yield partial(self._filled, template, start, end), count
+
+    def _count(self, stretch: Stretch, start: Position | None, end: Position | None) -> int:
+        ranges = between(
+            stretch.columns,
+            _values(stretch.start, start, end),
+            _values(stretch.end, start, end),
+            self.connection,
+        )
+        return filter_internals.restrict(self._source, [*stretch.conditions, *ranges]).count()
 
     def _kept(self, start: Position | None, end: Position | None) -> Sequence[int]:
         """Return the places of the columns to compare: not those that are the same in all rows.
@@ -134,9 +161,14 @@ class KeysetQuery:
         return [place for place in places if place not in self._pinned]
 
     def _filled(
-        self, template: Template, start: Position | None, end: Position | None, limit: int
+        self,
+        template: Template,
+        start: Position | None,
+        end: Position | None,
+        limit: int,
+        offset: int = 0,
     ) -> Statement:
-        return self._sort_length.applied(template.fill(start, end, limit))
+        return self._sort_length.applied(template.fill(start, end, limit, offset))
 
     def is_in_place(self, raw_row: Sequence[Any]) -> bool:
         """Tell whether the row that a statement ended with is the last by comparison, too.
@@ -254,6 +286,14 @@ def _slots(position: Position | None, places: Sequence[int], end: bool) -> Posit
     if position is None:
         return None
     return tuple(None if position[place] is None else Slot(end, place) for place in places)
+
+
+def _values(
+    slots: Position | None, start: Position | None, end: Position | None
+) -> Position | None:
+    if slots is None:
+        return None
+    return tuple(None if slot is None else slot.value(start, end) for slot in slots)
 
 
 def _kept_value(value: Any) -> Any:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Sequence
 from typing import Any
 
 from django.db import Error
@@ -11,8 +12,10 @@ from django.db.backends.utils import CursorWrapper
 
 from ...django_internals.compiler import Statement
 from ..base import Cursor, Database, Explanation, TransientError
+from ..statistics import Distribution, Step
 from .psycopg import read_fast
 from .session import PostgreSQLSession
+from .statistics import distributions, value_sql
 
 #: Serialisation failure (a replica's recovery conflict too), deadlock, lock timeout.
 CONFLICT_STATES = {"40001", "40P01", "55P03"}
@@ -48,6 +51,14 @@ class PostgreSQL(Database):
         text = answer if isinstance(answer, str) else json.dumps(answer)
         top = json.loads(text)[0]["Plan"]
         return Explanation(top["Plan Rows"], top["Plan Width"], text)
+
+    def distributions(self, table: str, columns: Sequence[str]) -> list[Distribution]:
+        """Read `pg_stats`: one query, and one for each column."""
+        return distributions(self.connection, table, columns)
+
+    def value_in_step(self, type: str, step: Step, share: float) -> tuple[str, tuple[Any, ...]]:
+        """Compute the value where the type has arithmetic, else take the nearer end."""
+        return value_sql(type, step, share)
 
     def session(self, statement: Statement) -> PostgreSQLSession:
         """Return the session with its settings, role and search path."""
