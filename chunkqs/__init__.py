@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .chunk import Chunk
 from .errors import (
     ChunkqsError,
     InvalidPosition,
@@ -13,7 +12,8 @@ from .errors import (
     StreamInterrupted,
 )
 from .functions import chunks, keyset_iter, partition, partitions, stream
-from .lazy import LazyChunks, LazyRows
+from .lazy import Chunk, LazyChunks, LazyRows
+from .paginator import KeysetPage, KeysetPaginator
 from .partitions.partition import Partition
 from .queryset import (
     ChunkedManager,
@@ -24,6 +24,7 @@ from .queryset import (
 
 if TYPE_CHECKING:
     from .model import ChunkedModelMixin
+    from .views import KeysetListView
 
 __all__ = [
     "Chunk",
@@ -35,6 +36,9 @@ __all__ = [
     "ChunkqsError",
     "InvalidPosition",
     "KeysetError",
+    "KeysetListView",
+    "KeysetPage",
+    "KeysetPaginator",
     "LazyChunks",
     "LazyRows",
     "MissingIndexWarning",
@@ -49,9 +53,13 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Import the model mixin when it is asked for: a model cannot be made before setup()."""
+    """Import the model mixin and the view when they are asked for, not before setup()."""
     if name == "ChunkedModelMixin":
         from .model import ChunkedModelMixin
 
         return ChunkedModelMixin
+    if name == "KeysetListView":
+        from .views import KeysetListView
+
+        return KeysetListView
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

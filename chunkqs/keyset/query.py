@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC
 from functools import cached_property, partial
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import QuerySet
@@ -29,10 +29,17 @@ LIMIT = 8_888_888_888_888_888_887
 NULLS = {None: "", True: " NULLS FIRST", False: " NULLS LAST"}
 
 
-class Open(Protocol):
-    """A statement that waits for the number of rows, and of those to leave out before them."""
+#: A statement that waits for the number of rows.
+Open = Callable[[int], Statement]
 
-    def __call__(self, limit: int, offset: int = 0) -> Statement: ...
+
+class Segment(NamedTuple):
+    """Rows that lie together in an order and are read by one statement."""
+
+    row_at: Callable[[int], Statement]
+    """Makes the statement of the one row that comes after so many others."""
+    count_rows: Callable[[], int]
+    """Counts the rows, by a query."""
 
 
 class Slot(NamedTuple):
@@ -62,7 +69,7 @@ class Template:
         return cls(statement.sql.split(str(LIMIT)), statement.params, slots)
 
     def fill(
-        self, start: Position | None, end: Position | None, limit: int, offset: int
+        self, start: Position | None, end: Position | None, limit: int, offset: int = 0
     ) -> Statement:
         params = list(self.params)
         for index, slot in self.slots:
@@ -115,13 +122,19 @@ class KeysetQuery:
 
         One is run after the other until there are rows enough; mostly the first has them.
         """
-        for statement, _ in self.counted_statements(start, end):
-            yield statement
+        for template, _ in self._segments(start, end):
+            yield partial(self._filled, template, start, end)
 
-    def counted_statements(
+    def segments(self, start: Position | None) -> Iterator[Segment]:
+        """Yield the rows after `start` by the segments that `statements()` reads, to count them."""
+        for template, stretch in self._segments(start, None):
+            yield Segment(
+                partial(self._row_at, template, start), partial(self._count, stretch, start, None)
+            )
+
+    def _segments(
         self, start: Position | None, end: Position | None
-    ) -> Iterator[tuple[Open, Callable[[], int]]]:
-        """Yield the same queries, each with what counts all of its rows."""
+    ) -> Iterator[tuple[Template, Stretch]]:
         kept = self._kept(start, end)
         shape = _nulls(start), _nulls(end), len(kept)
         whole = Stretch(
@@ -133,8 +146,10 @@ class KeysetQuery:
             if (shape, number) not in self._templates:
                 self._templates[shape, number] = self._template(stretch)
             if template := self._templates[shape, number]:
-                count = partial(self._count, stretch, start, end)
-                yield partial(self._filled, template, start, end), count
+                yield template, stretch
+
+    def _row_at(self, template: Template, start: Position | None, offset: int) -> Statement:
+        return self._sort_length.applied(template.fill(start, None, 1, offset))
 
     def _count(self, stretch: Stretch, start: Position | None, end: Position | None) -> int:
         ranges = between(
@@ -161,14 +176,9 @@ class KeysetQuery:
         return [place for place in places if place not in self._pinned]
 
     def _filled(
-        self,
-        template: Template,
-        start: Position | None,
-        end: Position | None,
-        limit: int,
-        offset: int = 0,
+        self, template: Template, start: Position | None, end: Position | None, limit: int
     ) -> Statement:
-        return self._sort_length.applied(template.fill(start, end, limit, offset))
+        return self._sort_length.applied(template.fill(start, end, limit))
 
     def is_in_place(self, raw_row: Sequence[Any]) -> bool:
         """Tell whether the row that a statement ended with is the last by comparison, too.
@@ -264,10 +274,14 @@ class KeysetQuery:
         wrapped = "SELECT * FROM (%s)" if self.connection.vendor == "sqlite" else "(%s)"
         union = " UNION ALL ".join(wrapped.replace("%s", s.sql) for s in statements)
         params = [param for statement in statements for param in statement.params]
+        order = ", ".join(self._numbered(columns))
+        return Statement(f"{union} ORDER BY {order} LIMIT {LIMIT}", tuple(params))
+
+    def _numbered(self, columns: Sequence[KeyColumn]) -> Iterator[str]:
+        """Yield the terms of an ORDER BY that names each column by its number in a raw row."""
         keyed = zip(self.keyset.columns, self.places, strict=True)
         numbers = {column.expression: place + 1 for column, place in keyed}
-        order = ", ".join(_numbered(numbers[column.expression], column) for column in columns)
-        return Statement(f"{union} ORDER BY {order} LIMIT {LIMIT}", tuple(params))
+        return (_numbered(numbers[column.expression], column) for column in columns)
 
     def _compile(self, queryset: QuerySet[Any, Any]) -> Compiled:
         return compile_select(queryset[:LIMIT], self.connection, extra=self.keyset.expressions)

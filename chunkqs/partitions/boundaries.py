@@ -8,7 +8,7 @@ from typing import NamedTuple
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from ..keyset.keyset import Keyset, Position
-from ..keyset.query import KeysetQuery, Open
+from ..keyset.query import KeysetQuery, Segment
 
 
 class Boundary(NamedTuple):
@@ -44,19 +44,19 @@ def boundaries(
 def _seek(query: KeysetQuery, start: Position | None, rows: int) -> Boundary:
     """Find the row that is so many rows behind `start`; or count those that there are."""
     left = rows
-    for statement, count in query.counted_statements(start, None):
-        if position := _row_at(query, statement, left - 1):
+    for segment in query.segments(start):
+        if position := _row_at(query, segment, left - 1):
             return Boundary(position, rows)
         # Rows that were inserted since the look at the last one don't count.
-        left -= min(count(), left - 1)
+        left -= min(segment.count_rows(), left - 1)
     return Boundary(None, rows - left)
 
 
-def _row_at(query: KeysetQuery, statement: Open, offset: int) -> Position | None:
-    filled = statement(1, offset)
+def _row_at(query: KeysetQuery, segment: Segment, offset: int) -> Position | None:
+    statement = segment.row_at(offset)
     with query.connection.cursor() as cursor:
-        cursor.execute(filled.sql, filled.params)
+        cursor.execute(statement.sql, statement.params)
         row = cursor.fetchone()
     if row is not None and not query.is_in_place(row):
-        return _row_at(query, statement, offset)
+        return _row_at(query, segment, offset)
     return None if row is None else query.position(row)

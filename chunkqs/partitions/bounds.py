@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator
 from typing import Any
 
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models import BooleanField
-from django.db.models.expressions import Expression
+from django.db.models import BooleanField, Func
 from django.db.models.sql.compiler import SQLCompiler
 
 from ..databases import database_of
+from ..databases.statistics import Step
 from .quantiles import Place
 
 OPPOSITES = {"<": ">=", "<=": ">", ">": "<=", ">=": "<"}
 
 
-class Bound(Expression):
+class Bound(Func):
     """The rows at one value of a place, or on one side of it."""
 
-    output_field = BooleanField()
+    template = "%(expressions)s"
+    arity = 1
 
     def __init__(self, place: Place, operator: str) -> None:
-        super().__init__()
+        super().__init__(place.column.expression, output_field=BooleanField())
         self.place = place
-        self.column = place.column.expression
         self.operator = operator
 
     @property
@@ -36,19 +36,13 @@ class Bound(Expression):
         """Return the condition of the other rows that have a value."""
         return Bound(self.place, OPPOSITES[self.operator])
 
-    def get_source_expressions(self) -> list[Any]:
-        return [self.column]
-
-    def set_source_expressions(self, exprs: Sequence[Any]) -> None:
-        (self.column,) = exprs
-
     def resolve_expression(self, *args: Any, **kwargs: Any) -> Bound:
         return self  # its column is resolved, as part of the order
 
     def as_sql(
-        self, compiler: SQLCompiler, connection: BaseDatabaseWrapper
+        self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **context: Any
     ) -> tuple[str, tuple[Any, ...]]:
-        column, params = compiler.compile(self.column)
+        column, params = super().as_sql(compiler, connection, **context)
         _, kind, step, _ = self.place
         if step.low is None:
             return f"{column} IS {'' if self.finds_nulls else 'NOT '}NULL", tuple(params)
@@ -69,3 +63,12 @@ def until(place: Place) -> Bound:
 def before(place: Place) -> Bound:
     """Return the condition of the rows before the place."""
     return Bound(place, ">" if place.column.descending else "<")
+
+
+def earlier_rows(place: Place, connection: BaseDatabaseWrapper) -> Iterator[Bound]:
+    """Yield the conditions of the rows before a place of one value: the nearest, then others."""
+    nulls_first = place.column.has_nulls_first(connection)
+    if place.step.low is not None or not nulls_first:
+        yield before(place)
+    if place.step.low is not None and nulls_first and place.column.nullable:
+        yield at(place._replace(step=Step(None, None, 0.0)))

@@ -10,10 +10,11 @@ from typing import Any
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import F
-from django.db.models.expressions import Col, OrderBy
+from django.db.models.expressions import OrderBy
 
 from ..databases import database_of
 from ..databases.estimates import estimate
+from ..django_internals import expressions as expression_internals
 from ..django_internals import filters as filter_internals
 from ..django_internals import queries as order_internals
 from ..django_internals.compiler import Statement, compile_select
@@ -22,7 +23,7 @@ from ..keyset.keyset import Keyset, Position, keyset_of
 from ..keyset.predicates import between
 from ..keyset.query import KeysetQuery
 from .boundaries import Boundary
-from .bounds import Bound, at, before, until
+from .bounds import Bound, at, before, earlier_rows, until
 from .quantiles import Place, Quantiles
 from .weights import Weight, cuts, rows_between, weights
 
@@ -43,7 +44,9 @@ def planned(keyset: Keyset, connection: BaseDatabaseWrapper, parts: int) -> list
         return None
     pinned = filter_internals.pinned(keyset.source)
     free = [column for column in table.columns if column.expression not in pinned]
-    names = [_column(column.expression) for column in free]
+    base = order_internals.base_alias(table.source)
+    fields = [expression_internals.own_field(column.expression, base) for column in free]
+    names = [str(field.column) for field in fields]
     known = database_of(connection).distributions(keyset.source.model._meta.db_table, names)
     if not known or known[0].rows < FEW_ROWS:
         return None
@@ -56,13 +59,13 @@ def table_keyset(keyset: Keyset) -> Keyset | None:
     base = order_internals.base_alias(keyset.source)
     terms = []
     for column in keyset.columns:
-        expression: Any = column.expression
-        if not isinstance(expression, Col) or expression.alias != base:
+        field = expression_internals.own_field(column.expression, base)
+        if field is None:
             return None
         nulls_last = None if column.nulls_first is None else not column.nulls_first or None
         terms.append(
             OrderBy(
-                F(expression.target.attname),
+                F(field.attname),
                 descending=column.descending,
                 nulls_first=column.nulls_first or None,
                 nulls_last=nulls_last,
@@ -74,10 +77,6 @@ def table_keyset(keyset: Keyset) -> Keyset | None:
     except KeysetError:
         return None
     return table if table.signature == keyset.signature else None
-
-
-def _column(expression: Any) -> str:
-    return str(expression.target.column)
 
 
 class Planner:
@@ -196,8 +195,8 @@ class Planner:
         that the places lie in, should it have no rows up to there."""
         yield [*map(at, places[:-1]), until(places[-1])]
         for depth in range(len(places) - 1, 0, -1):
-            if self._quantiles.has_rows_before(places[depth - 1]):
-                yield [*map(at, places[: depth - 1]), before(places[depth - 1])]
+            for earlier in earlier_rows(places[depth - 1], self._connection):
+                yield [*map(at, places[: depth - 1]), earlier]
 
     def _probe(self, bounds: Sequence[Bound], start: Position | None) -> Statement:
         """Write the query for the last row within the bounds: one look into an index that fits

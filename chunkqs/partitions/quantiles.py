@@ -35,7 +35,6 @@ class Quantiles:
         known: Sequence[Distribution],
         connection: BaseDatabaseWrapper,
     ) -> None:
-        self._connection = connection
         self._columns = list(zip(columns, known, strict=False))
         self._steps = [
             list(_in_order(column, distribution, connection))
@@ -49,10 +48,6 @@ class Quantiles:
         values = [step for step in self._steps[0] if step.low is not None]
         self.first_value = Place(column, first.type, values[0], 0.0)
         self.last_value = Place(column, first.type, values[-1], 1.0)
-
-    def has_rows_before(self, place: Place) -> bool:
-        """Return whether there can be rows before the value of a place, in its own column."""
-        return place.step.low is not None or not place.column.has_nulls_first(self._connection)
 
     def places(self, share: float, depth: int = 0) -> list[Place]:
         """Return the place in the first column, and in each further one within one value."""
