@@ -40,9 +40,9 @@ class Bound(Func):
         return self  # its column is resolved, as part of the order
 
     def as_sql(
-        self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, **context: Any
+        self, compiler: SQLCompiler, connection: BaseDatabaseWrapper, *args: Any, **context: Any
     ) -> tuple[str, tuple[Any, ...]]:
-        column, params = super().as_sql(compiler, connection, **context)
+        column, params = super().as_sql(compiler, connection, *args, **context)
         _, kind, step, _ = self.place
         if step.low is None:
             return f"{column} IS {'' if self.finds_nulls else 'NOT '}NULL", tuple(params)
