@@ -12,9 +12,10 @@ from .errors import (
     MissingIndexWarning,
     StreamInterrupted,
 )
-from .functions import chunks, keyset_iter, stream
+from .functions import chunks, keyset_iter, partition, partitions, stream
 from .lazy import LazyChunks, LazyRows
 from .paginator import KeysetPage, KeysetPaginator
+from .partitions.partition import Partition
 from .queryset import (
     ChunkedManager,
     ChunkedManagerMixin,
@@ -42,9 +43,12 @@ __all__ = [
     "LazyChunks",
     "LazyRows",
     "MissingIndexWarning",
+    "Partition",
     "StreamInterrupted",
     "chunks",
     "keyset_iter",
+    "partition",
+    "partitions",
     "stream",
 ]
 

@@ -46,6 +46,17 @@ def checked_max_bytes(max_bytes: Any) -> int:
     return _positive_int(max_bytes, "max_bytes", "bytes")
 
 
+def checked_parts(n: Any, size: Any) -> tuple[int, int]:
+    """Return how many partitions to make, or of how many rows; the other is 0."""
+    if (n is None) == (size is None):
+        raise TypeError(
+            "partitions() takes one of n, how many to make, and size=, how many rows in each."
+        )
+    if n is not None:
+        return _positive_int(n, "n", "partitions"), 0
+    return 0, checked_chunk_size(size, "size") or 0
+
+
 def _positive_int(value: Any, name: str, unit: str) -> int:
     if isinstance(value, bool) or not isinstance(value, int):
         raise TypeError(f"{name} must be a number of {unit}, an int above 0, not {value!r}.")
