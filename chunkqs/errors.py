@@ -18,8 +18,8 @@ class InvalidPosition(ChunkqsError, ValueError):
 
 
 class StreamInterrupted(ChunkqsError, OperationalError):
-    """The connection or transaction that a stream was reading in ended before its rows did."""
+    """A walk was ended before its rows ran out: its connection, its transaction, or from elsewhere."""
 
 
 class MissingIndexWarning(RuntimeWarning):
-    """No index fits the order of a walk by keyset, so that each chunk sorts the rows anew."""
+    """No index supports the order of a walk by keyset: each chunk sorts the whole result."""
