@@ -18,7 +18,7 @@ class InvalidPosition(ChunkqsError, ValueError):
 
 
 class StreamInterrupted(ChunkqsError, OperationalError):
-    """A walk was ended before its rows ran out: its connection, its transaction, or from elsewhere."""
+    """A walk was ended before its rows ran out, with its connection or transaction or by itself."""
 
 
 class MissingIndexWarning(RuntimeWarning):
