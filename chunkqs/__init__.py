@@ -8,7 +8,9 @@ from .errors import (
     ChunkqsError,
     InvalidPosition,
     KeysetError,
+    LargeResultWarning,
     MissingIndexWarning,
+    SlowStartWarning,
     StreamInterrupted,
 )
 from .functions import chunks, keyset_iter, stream
@@ -38,9 +40,11 @@ __all__ = [
     "KeysetListView",
     "KeysetPage",
     "KeysetPaginator",
+    "LargeResultWarning",
     "LazyChunks",
     "LazyRows",
     "MissingIndexWarning",
+    "SlowStartWarning",
     "StreamInterrupted",
     "chunks",
     "keyset_iter",

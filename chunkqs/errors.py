@@ -1,4 +1,4 @@
-"""The errors that chunkqs raises on its own account, and its warning."""
+"""The errors that chunkqs raises on its own account, and its warnings."""
 
 from __future__ import annotations
 
@@ -22,4 +22,12 @@ class StreamInterrupted(ChunkqsError, OperationalError):
 
 
 class MissingIndexWarning(RuntimeWarning):
-    """No index fits the order of a walk by keyset, so that each chunk sorts the rows anew."""
+    """No index fits the order of a walk by keyset, so that each chunk sorts the rows again."""
+
+
+class SlowStartWarning(RuntimeWarning):
+    """A stream of a large result runs on the caller's connection, where it starts slowly."""
+
+
+class LargeResultWarning(RuntimeWarning):
+    """A queryset was read into memory as a whole, with more rows than CHUNKQS["WARN_ROWS"]."""
