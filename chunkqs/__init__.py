@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from .chunk import Chunk
 from .errors import (
     ChunkqsError,
     InvalidPosition,
@@ -13,9 +14,10 @@ from .errors import (
     SlowStartWarning,
     StreamInterrupted,
 )
-from .functions import chunks, keyset_iter, stream
-from .lazy import Chunk, LazyChunks, LazyRows
+from .functions import chunks, keyset_iter, partition, partitions, stream
+from .lazy import LazyChunks, LazyRows
 from .paginator import KeysetPage, KeysetPaginator
+from .partitions.partition import Partition
 from .queryset import (
     ChunkedManager,
     ChunkedManagerMixin,
@@ -44,10 +46,13 @@ __all__ = [
     "LazyChunks",
     "LazyRows",
     "MissingIndexWarning",
+    "Partition",
     "SlowStartWarning",
     "StreamInterrupted",
     "chunks",
     "keyset_iter",
+    "partition",
+    "partitions",
     "stream",
 ]
 

@@ -18,11 +18,11 @@ class InvalidPosition(ChunkqsError, ValueError):
 
 
 class StreamInterrupted(ChunkqsError, OperationalError):
-    """The connection or transaction that a stream was reading in ended before its rows did."""
+    """A walk ended before its rows: it lost its connection or transaction, or was closed."""
 
 
 class MissingIndexWarning(RuntimeWarning):
-    """No index fits the order of a walk by keyset, so that each chunk sorts the rows again."""
+    """No index supports the order of a walk by keyset: each chunk sorts the whole result."""
 
 
 class SlowStartWarning(RuntimeWarning):

@@ -110,8 +110,8 @@ class Stream:
 
         The query is limited to one row more than fits: when that row comes, the planner was
         wrong, and what was read is dropped. Where the columns set no bound to the size of a
-        row, a few rows are read first and weighed. A statement that came out small before is
-        not planned again.
+        row, a few rows are read first and weighed. A statement that was small the last
+        time is not planned again.
         """
         if self._wishes.private or not self._database.explains:
             return None
