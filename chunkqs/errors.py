@@ -1,4 +1,4 @@
-"""The errors that chunkqs raises on its own account, and its warning."""
+"""The errors that chunkqs raises on its own account, and its warnings."""
 
 from __future__ import annotations
 
@@ -18,8 +18,16 @@ class InvalidPosition(ChunkqsError, ValueError):
 
 
 class StreamInterrupted(ChunkqsError, OperationalError):
-    """A walk was ended before its rows ran out, with its connection or transaction or by itself."""
+    """A walk ended before its rows: it lost its connection or transaction, or was closed."""
 
 
 class MissingIndexWarning(RuntimeWarning):
     """No index supports the order of a walk by keyset: each chunk sorts the whole result."""
+
+
+class SlowStartWarning(RuntimeWarning):
+    """A stream of a large result runs on the caller's connection, where it starts slowly."""
+
+
+class LargeResultWarning(RuntimeWarning):
+    """A queryset was read into memory as a whole, with more rows than CHUNKQS["WARN_ROWS"]."""

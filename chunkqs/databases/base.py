@@ -182,6 +182,11 @@ class Database:
         return statement
 
     @property
+    def alias(self) -> str:
+        """The connection's name in DATABASES."""
+        return str(self.connection.alias)
+
+    @property
     def label(self) -> str:
         """The database's name in messages."""
         return str(self.connection.display_name)
