@@ -7,6 +7,7 @@ subclass in a file of its own and name it in `chunkqs.databases.DATABASES`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import Enum
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
@@ -15,11 +16,10 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.utils import CursorWrapper
 
 from ..django_internals.compiler import Statement
+from .statistics import Distribution, Step
 from .transport import VALUE, Transport
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from .session import Session
 
 Cursor = TypeVar("Cursor")
@@ -135,6 +135,17 @@ class Database:
         """Ask the planner what `statement`, which reads one chunk, does with many more rows."""
         return None
 
+    def distributions(self, table: str, columns: Sequence[str]) -> list[Distribution]:
+        """Return how the planner knows the values of a table's columns to be distributed.
+
+        One for each column, as far as all columns before it are known.
+        """
+        return []
+
+    def value_in_step(self, type: str, step: Step, share: float) -> tuple[str, tuple[Any, ...]]:
+        """Return the SQL of the value that lies so far from the low end of a step to the other."""
+        raise NotImplementedError
+
     def session(self, statement: Statement) -> Session | None:
         """Return what reads and compares the sessions that `statement` runs in, without a query.
 
@@ -210,6 +221,11 @@ class Database:
     def has_nulls_first(self) -> bool:
         """Whether an ascending order that doesn't name the place of its NULLs has them first."""
         return bool(self.connection.features.order_by_nulls_first)
+
+    @property
+    def alias(self) -> str:
+        """The connection's name in DATABASES."""
+        return str(self.connection.alias)
 
     @property
     def label(self) -> str:

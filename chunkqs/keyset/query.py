@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import QuerySet
@@ -30,13 +30,22 @@ from .keyset import Keyset
 from .lessons import Lessons
 from .predicates import at, between, of_segment, separately_between, until
 from .ranges import Position, Segment, segments
-from .template import LIMIT, Open, Template, nulls, slots
+from .template import LIMIT, Open, Template, filled, nulls, slots
 
 NULLS = {None: "", True: " NULLS FIRST", False: " NULLS LAST"}
 
 
 class Reached(tuple[Any, ...]):
     """The position of a row that the walk itself has read."""
+
+
+class CountedSegment(NamedTuple):
+    """Rows that lie together in an order and are read by one statement."""
+
+    row_at: Callable[[int], Statement]
+    """Makes the statement of the one row that comes after so many others."""
+    count_rows: Callable[[], int]
+    """Counts the rows, by a query."""
 
 
 class KeysetQuery:
@@ -99,6 +108,19 @@ class KeysetQuery:
 
         One is run after the other until there are rows enough; mostly the first has them.
         """
+        for template, _ in self._segments(start, end):
+            yield partial(self._filled, template, start, end)
+
+    def counted_segments(self, start: Position | None) -> Iterator[CountedSegment]:
+        """Yield the rows after `start` by the segments that `statements()` reads, to count them."""
+        for template, segment in self._segments(start, None):
+            yield CountedSegment(
+                partial(self._row_at, template, start), partial(self._count, segment, start)
+            )
+
+    def _segments(
+        self, start: Position | None, end: Position | None
+    ) -> Iterator[tuple[Template, Segment]]:
         kept = self._compared(start, end)
         shape = nulls(start), nulls(end), len(kept), self.lessons.transports
         whole = Segment(
@@ -110,7 +132,15 @@ class KeysetQuery:
             if (shape, number) not in self._templates:
                 self._templates[shape, number] = self._template(segment)
             if template := self._templates[shape, number]:
-                yield partial(self._filled, template, start, end)
+                yield template, segment
+
+    def _row_at(self, template: Template, start: Position | None, offset: int) -> Statement:
+        return self._sorted(template.fill(start, None, 1, offset))
+
+    def _count(self, segment: Segment, start: Position | None) -> int:
+        after = filled(segment.start, start, None)
+        ranges = between(segment.columns, after, None, self.database)
+        return restrict(self._source, [*of_segment(segment), *ranges]).count()
 
     def _compared(self, start: Position | None, end: Position | None) -> Sequence[int]:
         """Return the places of the columns to compare: not those that are the same in all rows.

@@ -23,6 +23,10 @@ class Slot(NamedTuple):
     """Whether the position is the one to stop at, not the one to start after."""
     column: int
 
+    def value(self, start: Position | None, end: Position | None) -> Any:
+        """Return what the slot is filled with."""
+        return ((end if self.end else start) or ())[self.column]
+
 
 @dataclass(frozen=True)
 class Template:
@@ -38,12 +42,16 @@ class Template:
         slots = [(i, param) for i, param in enumerate(statement.params) if type(param) is Slot]
         return cls(statement.sql.split(str(LIMIT)), statement.params, slots)
 
-    def fill(self, start: Position | None, end: Position | None, limit: int) -> Statement:
+    def fill(
+        self, start: Position | None, end: Position | None, limit: int, offset: int = 0
+    ) -> Statement:
         params = list(self.params)
-        positions = (start or (), end or ())
         for index, slot in self.slots:
-            params[index] = positions[slot.end][slot.column]
-        return Statement(str(limit).join(self.parts), tuple(params))
+            params[index] = slot.value(start, end)
+        # Each range that is read by itself may have the rows to leave out, and those after them.
+        sql = "".join(f"{part}{limit + offset}" for part in self.parts[:-2])
+        limited = f"{limit} OFFSET {offset}" if offset else f"{limit}"
+        return Statement(f"{sql}{self.parts[-2]}{limited}{self.parts[-1]}", tuple(params))
 
 
 def slots(position: Position | None, places: Sequence[int], end: bool) -> Position | None:
@@ -51,6 +59,13 @@ def slots(position: Position | None, places: Sequence[int], end: bool) -> Positi
     if position is None:
         return None
     return tuple(None if position[place] is None else Slot(end, place) for place in places)
+
+
+def filled(slots: Position | None, start: Position | None, end: Position | None) -> Position | None:
+    """Return a position of slots with its values in place of them."""
+    if slots is None:
+        return None
+    return tuple(None if slot is None else slot.value(start, end) for slot in slots)
 
 
 def nulls(position: Position | None) -> tuple[bool, ...] | None:

@@ -73,11 +73,12 @@ class KeysetSource:
 
     def _prepare_to_go_on(self, size: int) -> None:
         """Do what a walk of several chunks needs, before the caller has any row."""
+        statement = self._latest  # of the rows: they may depend on more than their keys do
         if self._look_up_end:
             self._retries.run(self._bound)
         if self._ended:
             return
-        self._retries.remember_session(self._latest)
+        self._retries.remember_session(statement)
         following = next(self._query.statements(self._after, self._until), None)
         if self._goes_on is not None and following is not None:
             self._retries.run(partial(self._goes_on, following(size)))

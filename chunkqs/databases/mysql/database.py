@@ -12,6 +12,7 @@ from django.db import Error
 from django.db.backends.utils import CursorWrapper
 
 from ...django_internals.compiler import Statement
+from ...django_internals.connections import close_apart, connect_apart
 from ..base import (
     MANY_HASHED,
     MANY_SORTED,
@@ -33,6 +34,9 @@ ENDED = LOST | {0, 1053, 1317, 1927, 4031}
 CONFLICTS = {1205, 1213}
 #: MariaDB's max_statement_time, MySQL's max_execution_time.
 TIMEOUTS = {1969, 3024}
+
+#: Seconds to wait for a connection to cancel a query by, if it comes from a pool.
+CANCEL_TIMEOUT = 2.0
 
 
 class MySQL(Database):
@@ -117,6 +121,16 @@ class MySQL(Database):
     def sort_length(self, position: tuple[Any, ...]) -> int:
         """Count the bytes of long texts, of which the first ones alone are sorted by."""
         return sort_length(position, self.label)
+
+    def cancel(self, driver_connection: Any) -> None:
+        """Send KILL QUERY, by a second connection."""
+        number = driver_connection.thread_id()
+        apart = connect_apart(self.connection, CANCEL_TIMEOUT)
+        try:
+            with apart.create_cursor() as cursor:
+                cursor.execute(f"KILL QUERY {number}")
+        finally:
+            close_apart(apart)
 
     def sorted_by(self, statement: Statement, length: int) -> Statement:
         """Set `max_sort_length` for the one statement."""

@@ -12,11 +12,13 @@ from django.db.backends.utils import CursorWrapper
 
 from ...django_internals.compiler import Statement
 from ..base import Cursor, Database, Explanation, RepeatedWork, TransientError
+from ..statistics import Distribution, Step
 from ..transport import Transport
 from .plan import explain
 from .psycopg import Driver, driver_of
 from .repeated_work import repeated_work
 from .session import PostgreSQLSession
+from .statistics import distributions, value_sql
 from .transports import LIKELY, LIKELY_MOMENTS, TEXT, exact, may_hold_floats, moment
 
 #: Serialisation failure (a replica's recovery conflict too), deadlock, lock timeout.
@@ -55,6 +57,14 @@ class PostgreSQL(Database):
         """Look for large sorts and hashes in the plan."""
         explanation = self.explain(statement)
         return repeated_work(explanation.text) if explanation else None
+
+    def distributions(self, table: str, columns: Sequence[str]) -> list[Distribution]:
+        """Read `pg_stats`: one query, and one for each column."""
+        return distributions(self.connection, table, columns)
+
+    def value_in_step(self, type: str, step: Step, share: float) -> tuple[str, tuple[Any, ...]]:
+        """Compute the value where the type has arithmetic, else take the nearer end."""
+        return value_sql(type, step, share)
 
     def session(self, statement: Statement) -> PostgreSQLSession:
         """Return the session with its settings, role and search path."""
