@@ -169,23 +169,24 @@ class KeysetQuery:
         return self.database.sorted_by(statement, length) if length else statement
 
     def learn(self, column_types: Sequence[Any], block: Block) -> bool:
-        """Learn from a block how to read rows like these; return whether to read it again.
-
-        `column_types` are those of all its columns, as the database names them. Raises
-        KeysetError for a type whose values have no exact way there and back.
-        """
-        if not block:
-            return False
-        if self.learn_types(column_types):
-            return True
-        return self.lessons.learn_length(self.position(block[-1]), self.database)
+        """Learn from a block how to read rows like these; return whether to read it again."""
+        return self.learn_types(column_types) or (bool(block) and self.learn_length(block[-1]))
 
     def learn_types(self, column_types: Sequence[Any]) -> bool:
-        """Learn from the types of all columns of a raw row; return whether to read otherwise."""
+        """Learn from the types of all columns of a raw row, as the database names them.
+
+        Returns whether to read the rows in another way. Raises KeysetError for a type whose
+        values have no exact way there and back.
+        """
         if self.lessons.knows_types or not self.database.knows_types:
             return False
         types = [column_types[place] for place in self._compiled.places[len(self.places) :]]
         return self.lessons.learn_types(types, self.keyset.columns, self.database)
+
+    def learn_length(self, last: Sequence[Any]) -> bool:
+        """Learn from the last raw row of a block whether to sort by more of each value, and read
+        the block again."""
+        return self.lessons.learn_length(self.position(last), self.database)
 
     def position(self, raw_row: Sequence[Any]) -> Position:
         """Return the position of a raw row that one of the statements fetched."""

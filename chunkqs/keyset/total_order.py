@@ -28,8 +28,8 @@ from ..errors import KeysetError
 from .columns import KeyColumn, key_column, name_of
 from .lessons import ADVICE
 
-#: Types that some database cannot compare, or that a position cannot hold, by class name.
-WITHOUT_ORDER = {"HStoreField", "RangeField", "BaseSpatialField", "SearchVectorField"}
+#: Fields of types that cannot be compared, by class name.
+WITHOUT_ORDER = {"HStoreField", "BaseSpatialField"}
 #: Functions with a new value in each query, by their names in SQL and in Django 6.1.
 VOLATILE = re.compile(
     r"\b(?:RAND|RANDOM|(?:GEN_)?RANDOM_?UUID|UUID|UUIDV?[47]|UUID_V[47]|NOW|SYSDATE"

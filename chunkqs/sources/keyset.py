@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
@@ -105,9 +104,9 @@ class KeysetSource:
         raise not_at_its_position(query.keyset)
 
     def _is_in_place(self, query: KeysetQuery, block: Block, rows: int) -> bool:
-        if self._is_first and block:
-            goes_on = len(block) > rows and not self._is_page
-            return self._order.finds_its_rows(block[:rows], goes_on)
+        self._order.check_doubtful(query, block)
+        if self._is_first and len(block) > rows and not self._is_page:
+            return self._order.finds(query.position(block[rows - 1]))
         first = query.position(block[0]) if block else None
         if self._expected is not None and self._after is not None and first != self._expected:
             self._order.check_beginning(first, self._expected, self._after, self._before)
@@ -140,6 +139,7 @@ class KeysetSource:
         backwards = self._query.keys_from_end
         last = self._run(backwards, None, None, 1)
         self._look_up_end = False
+        self._order.check_doubtful(backwards, last)
         if last:
             self._until = backwards.position(last[0])
         else:
@@ -154,20 +154,23 @@ class KeysetSource:
         """Run one statement after the other until there are rows enough."""
         block: Block = []
         for statement in query.statements(start, end):
-            part, types = self._rows(statement(rows - len(block)))
-            if query.learn(types, part):
+            part = self._rows(query, statement(rows - len(block)))
+            if part is None:
                 return self._run(query, start, end, rows)
             block += part
             if len(block) >= rows:
                 break
         return block
 
-    def _rows(self, statement: Statement) -> tuple[Block, Sequence[Any]]:
-        """Return the rows of a statement, and the types of their columns."""
+    def _rows(self, query: KeysetQuery, statement: Statement) -> Block | None:
+        """Return the rows of a statement; None where they have to be read in another way."""
         self._latest = statement
         with self._connection.cursor() as cursor:
             self._database.prepare_cursor(cursor).execute(statement.sql, statement.params)
-            return list(cursor.fetchall()), self._database.column_types(cursor)
+            if query.learn_types(self._database.column_types(cursor)):
+                return None
+            block = list(cursor.fetchall())
+        return None if block and query.learn_length(block[-1]) else block
 
     @property
     def has_ended(self) -> bool:

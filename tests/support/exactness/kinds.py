@@ -11,6 +11,7 @@ from typing import Any
 from django.apps.registry import Apps
 from django.core.management.commands.inspectdb import Command
 from django.db import connections, models
+from django.utils.module_loading import import_string
 
 Model = type[models.Model]
 
@@ -53,7 +54,8 @@ def inspected(table: str, alias: str = "default", key: str = "id") -> Model:
 
 def inspected_field(connection: Any, table: str, row: Any) -> models.Field[Any, Any]:
     name, options, _ = Command().get_field_type(connection, table, row)
-    field: models.Field[Any, Any] = getattr(models, name)(null=True, **options)
+    path = name if "." in name else f"django.db.models.{name}"
+    field: models.Field[Any, Any] = import_string(path)(null=True, **options)
     return field
 
 
