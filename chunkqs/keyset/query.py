@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import QuerySet
-from django.db.models.expressions import OrderBy
+from django.db.models.expressions import Col, OrderBy
 from django.db.models.sql.compiler import SQLCompiler
 
 from ..databases import database_of
@@ -22,6 +22,7 @@ from ..django_internals.compiler import (
     compile_select,
     fetched_width,
 )
+from ..django_internals.expressions import is_known
 from ..django_internals.queries import as_intervals, ordered_by, restrict, without_lock
 from .access_path import access_path_of
 from .checks import check_block
@@ -206,6 +207,22 @@ class KeysetQuery:
         return self._bare(self.keyset)
 
     @property
+    def is_proven(self) -> bool:
+        """Whether the order is known to be one: of columns, and of functions that Django knows."""
+        expressions = [column.expression for column in self.keyset.columns]
+        return not self.lessons.has_own_types and all(map(self._is_known, expressions))
+
+    def _is_known(self, expression: Any) -> bool:
+        is_own = not isinstance(expression, Col) or expression.target.model._meta.managed
+        return is_known(expression) and (self.database.knows_types or is_own)
+
+    @property
+    def is_of_columns(self) -> bool:
+        """Whether the order is of a table's columns alone, whose types the database has named."""
+        columns = (column.expression for column in self.keyset.columns)
+        return self.database.knows_types and all(isinstance(one, Col) for one in columns)
+
+    @property
     def locks(self) -> bool:
         """Whether the rows are locked, and may have been updated before they are."""
         return self.keyset.info.is_locking
@@ -229,6 +246,17 @@ class KeysetQuery:
             conditions.append(until(columns, last, self.database))
         rows = restrict(without_lock(self.keyset.source).order_by(), conditions)
         return compile_select(rows[:2], self.connection).statement
+
+    def rows_again(self, start: Position, last: Position, mark: Position) -> Statement | None:
+        """Return the query of a row after `start`, up to `last`, that is not after `mark`.
+
+        There is none where `mark` comes before `start`, if the order is one.
+        """
+        columns = self.keyset.columns
+        conditions = [*between(columns, start, last, self.database)]
+        conditions.append(until(columns, mark, self.database))
+        rows = restrict(without_lock(self.keyset.source).order_by(), conditions)
+        return compile_select(rows[:1], self.connection).statement
 
     def _template(self, segment: Segment) -> Template | None:
         ordered = restrict(self._ordered(segment.columns), of_segment(segment))

@@ -57,6 +57,7 @@ class KeysetSource:
         self._order = OrderCheck(query, connection)
         self._before: Position | None = None
         self._expected: Position | None = None
+        self._mark: Position | None = None
         self._is_first = True
         self._ended = False
 
@@ -105,12 +106,13 @@ class KeysetSource:
 
     def _is_in_place(self, query: KeysetQuery, block: Block, rows: int) -> bool:
         self._order.check_doubtful(query, block)
-        if self._is_first and len(block) > rows and not self._is_page:
-            return self._order.finds(query.position(block[rows - 1]))
         first = query.position(block[0]) if block else None
         if self._expected is not None and self._after is not None and first != self._expected:
             self._order.check_beginning(first, self._expected, self._after, self._before)
-        return True
+        is_alone = self._is_page or (self._is_first and len(block) <= rows)
+        if not block or is_alone or (query.is_proven and not self._is_first):
+            return True
+        return self._order.is_an_order(query.position(block[:rows][-1]), self._after, self._mark)
 
     def _locked(self, rows: int) -> Block:
         """Lock the rows of the next keys.
@@ -133,6 +135,7 @@ class KeysetSource:
         self._expected = None if self._ended else query.position(block[rows])
         if block:
             self._before, self._after = self._after, query.position(block[:rows][-1])
+            self._mark = self._mark or self._before or query.position(block[0])
 
     def _bound(self) -> None:
         """End the walk at what is the last row now, so that later ones cannot prolong it."""

@@ -42,21 +42,28 @@ class OrderCheck:
         column, name = query.keyset.columns[number], self._database.type_name(column_type)
         try:
             with transaction.atomic(self._connection.alias):
-                found = self.finds(position) and self._database.shows_values_whole()
+                found = self._finds(position) and self._database.shows_values_whole()
         except INCOMPARABLE as error:
             raise inexact(column, name, f"is not compared with its text ({error})") from error
         if not found:
             raise inexact(column, name, "is not found by its text")
         doubtful.clear()
 
-    def finds(self, position: Position) -> bool:
-        """Return whether the database finds the row at `position`, which may be deleted by now.
+    def is_an_order(self, last: Position, start: Position | None, mark: Position | None) -> bool:
+        """Return whether the database finds the `last` row of a chunk, which may be deleted by now.
 
-        Asked of the end of a first chunk, before the second. No query where the database names
-        the types of its columns, and what it says of them is known to travel unchanged.
+        Asked before a second chunk, unless the order is of columns alone, whose types are known
+        to travel unchanged; of values that only the database knows how to compare, of each chunk.
+        Raises KeysetError where the chunk after `start` comes around to the walk's first rows.
         """
-        if self._database.knows_types and not self._query.lessons.doubtful:
-            return True
+        if self._query.is_proven:
+            return self._query.is_of_columns or self._finds(last)
+        if start is not None and mark is not None:
+            if self._rows(self._query.rows_again(start, last, mark)):
+                raise went_back(self._query.keyset)
+        return self._finds(last)
+
+    def _finds(self, position: Position) -> bool:
         found = self._rows(self._query.rows_at(position))
         if len(found) > 1:
             raise repeated(self._query.keyset)
