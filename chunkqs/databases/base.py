@@ -161,6 +161,11 @@ class Database:
         """Let `cursor`, not executed yet, read values as Django has them read, only faster."""
         return cursor
 
+    def connection_limit(self) -> int | None:
+        """Return how many connections the server gives this user: one query. None where it has
+        no such limit."""
+        return None
+
     def key_sql(self, sql: str, field: Any) -> str:
         """Return the SQL that selects a key column, `sql` of type `field`, as it is compared.
 

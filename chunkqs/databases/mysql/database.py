@@ -75,6 +75,13 @@ class MySQL(Database):
             error is not None and bool(LOST.intersection(error.args[:1]))
         )
 
+    def connection_limit(self) -> int | None:
+        """Return the server's limit, or the user's where there is a lower one."""
+        with self.connection.cursor() as cursor:
+            cursor.execute("SELECT @@max_connections, @@max_user_connections")
+            of_server, of_user = map(int, cursor.fetchone())
+        return min(of_server, of_user or of_server)
+
     def key_sql(self, sql: str, field: Any) -> str:
         """Select floats of 4 bytes as the doubles that they compare as."""
         if field is not None and field.db_type(self.connection) in SINGLE_PRECISION:

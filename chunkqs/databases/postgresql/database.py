@@ -101,6 +101,18 @@ class PostgreSQL(Database):
         """Have psycopg 3 read timestamps by `datetime.fromisoformat()`."""
         return self.driver.prepare_cursor(cursor)
 
+    def connection_limit(self) -> int | None:
+        """Return the least of the server's, the database's and the role's limit."""
+        with self.connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT least(current_setting('max_connections')::int"
+                " - current_setting('superuser_reserved_connections')::int,"
+                " nullif(datconnlimit, -1), nullif(rolconnlimit, -1))"
+                " FROM pg_catalog.pg_database, pg_catalog.pg_roles"
+                " WHERE datname = current_database() AND rolname = session_user"
+            )
+            return int(cursor.fetchone()[0])
+
     def key_sql(self, sql: str, field: Any) -> str:
         """Select moments in UTC, and floats of 4 bytes as the doubles that they compare as."""
         if self.shows_moments_locally(field):
