@@ -16,9 +16,12 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.utils import CursorWrapper
 
 from ..django_internals.compiler import Statement
+from ..django_internals.watchers import execute
 from .statistics import Distribution, Step
 
 if TYPE_CHECKING:
+    from django.db.models.sql.compiler import SQLCompiler
+
     from .session import Session
 
 Cursor = TypeVar("Cursor")
@@ -156,6 +159,10 @@ class Database:
 
     def discard_cursor(self, cursor: CursorWrapper) -> None:
         """Forget a server-side cursor that the server has no more, without a query."""
+
+    def execute(self, cursor: CursorWrapper, statement: Statement, compiler: SQLCompiler) -> None:
+        """Run `statement`, a query of `compiler`, on `cursor`, for all who watch either."""
+        execute(self.prepare_cursor(cursor), statement, compiler)
 
     def prepare_cursor(self, cursor: Cursor) -> Cursor:
         """Let `cursor`, not executed yet, read values as Django has them read, only faster."""

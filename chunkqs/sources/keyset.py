@@ -139,7 +139,7 @@ class KeysetSource:
     def _rows(self, query: KeysetQuery, open_statement: Open, rows: int) -> Block:
         self._latest = statement = open_statement(rows)
         with self._connection.cursor() as cursor:
-            self._database.prepare_cursor(cursor).execute(statement.sql, statement.params)
+            self._database.execute(cursor, statement, query.compiler)
             block = list(cursor.fetchall())
         if block and not query.is_in_place(block[-1]):
             return self._rows(query, open_statement, rows)
