@@ -9,11 +9,15 @@ from .errors import (
     ChunkqsError,
     InvalidPosition,
     KeysetError,
+    LargeResultWarning,
     MissingIndexWarning,
+    SlowStartWarning,
     StreamInterrupted,
 )
-from .functions import chunks, keyset_iter, stream
+from .functions import chunks, keyset_iter, partition, partitions, stream
 from .lazy import LazyChunks, LazyRows
+from .paginator import KeysetPage, KeysetPaginator
+from .partitions.partition import Partition
 from .queryset import (
     ChunkedManager,
     ChunkedManagerMixin,
@@ -23,6 +27,7 @@ from .queryset import (
 
 if TYPE_CHECKING:
     from .model import ChunkedModelMixin
+    from .views import KeysetListView
 
 __all__ = [
     "Chunk",
@@ -34,20 +39,32 @@ __all__ = [
     "ChunkqsError",
     "InvalidPosition",
     "KeysetError",
+    "KeysetListView",
+    "KeysetPage",
+    "KeysetPaginator",
+    "LargeResultWarning",
     "LazyChunks",
     "LazyRows",
     "MissingIndexWarning",
+    "Partition",
+    "SlowStartWarning",
     "StreamInterrupted",
     "chunks",
     "keyset_iter",
+    "partition",
+    "partitions",
     "stream",
 ]
 
 
 def __getattr__(name: str) -> Any:
-    """Import the model mixin when it is asked for: a model cannot be made before setup()."""
+    """Import the model mixin and the view when they are asked for, not before setup()."""
     if name == "ChunkedModelMixin":
         from .model import ChunkedModelMixin
 
         return ChunkedModelMixin
+    if name == "KeysetListView":
+        from .views import KeysetListView
+
+        return KeysetListView
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -3,73 +3,81 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
+from functools import cached_property
 from math import ceil
 from typing import Any, Generic, NoReturn, Self, TypeVar, overload
-from weakref import WeakKeyDictionary
 
 from asgiref.sync import sync_to_async
 from django.db import connections
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
+from django.db.models.sql import Query
 
-from .arguments import checked_chunk_size, checked_seconds, refuse_both
+from .arguments import checked_chunk_size, checked_seconds, one_size, refuse_both
 from .chunk import Chunk
 from .databases.estimates import estimate
-from .walks.plan import Piece, Walk
-from .walks.walk import AsyncHandOut, HandOut, Run
+from .django_internals.compiler import Block
+from .django_internals.queries import STATE_THAT_FORMS_READ
+from .progress import Progress
+from .walks.ascending import AscendingIndexes
+from .walks.begun import BegunWalks, interrupt
+from .walks.iterators import AsyncWalkIterator, WalkIterator
+from .walks.plan import Plan
+from .walks.walk import Walk
 
 Row = TypeVar("Row")
-Handed = TypeVar("Handed")
+Item = TypeVar("Item")
 
 
-class Lazy(ABC, Generic[Handed]):
-    """A walk that begins anew with every `iter()`, and ends everything it began by `close()`."""
+class Lazy(ABC, Generic[Item]):
+    """A plan that is walked again by each `iter()`, and what was begun of it."""
 
-    def __init__(self, walk: Walk) -> None:
-        self._walk = walk
-        self._handing_out: WeakKeyDictionary[Any, Run] = WeakKeyDictionary()
-        self._latest: Run | None = None
-        self._count: int | None = None
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._begun = BegunWalks()
+        self._latest: Walk | None = None
 
-    def __iter__(self) -> Iterator[Handed]:
-        """Begin a run. Its first query is sent when the first row is asked for."""
-        self._latest = run = Run(self._walk)
-        rows = HandOut.of(run, self._portion)
-        self._handing_out[rows] = run
-        return rows
+    def __iter__(self) -> Iterator[Item]:
+        """Begin a walk. Its first query runs when the first row is asked for."""
+        self._latest = walk = self._walk()
+        iterator: WalkIterator[Item] = WalkIterator.of(walk)
+        self._begun.note(iterator)
+        return iterator
 
-    def __aiter__(self) -> AsyncIterator[Handed]:
-        """Begin a run from a coroutine: the same queries, in Django's thread for them."""
-        self._latest = run = Run(self._walk)
-        rows = AsyncHandOut(run, self._portion)
-        self._handing_out[rows] = run
-        return rows
+    def __aiter__(self) -> AsyncIterator[Item]:
+        """Begin a walk from a coroutine: the same queries, in Django's thread for them."""
+        self._latest = walk = self._walk()
+        iterator: AsyncWalkIterator[Item] = AsyncWalkIterator(walk)
+        self._begun.note(iterator)
+        return iterator
 
     @abstractmethod
-    def _portion(self, run: Run, piece: Piece) -> Iterator[Handed]:
-        """Return what the caller gets of a chunk, as an iterator that holds it."""
+    def _walk(self) -> Walk:
+        """Return a walk that is to be begun."""
 
     def __enter__(self) -> Self:
+        """Open a scope: its end ends the walks that were begun in it, in this thread or task."""
+        self._begun.open_scope()
         return self
 
     def __exit__(self, *exc_info: object) -> None:
-        self.close()
+        interrupt(self._begun.take_scope())
 
     async def __aenter__(self) -> Self:
-        return self
+        return self.__enter__()
 
     async def __aexit__(self, *exc_info: object) -> None:
-        await self.aclose()
+        await sync_to_async(interrupt)(self._begun.take_scope())
 
     def close(self) -> None:
-        """End every run that was begun here, with its cursor and private connection.
+        """End every walk that was begun here, with its cursor and private connection.
 
-        A run also ends by itself: when its rows run out, on `break`, on an exception and
-        when it is dropped. A later `iter()` begins a new one.
+        The iterator of one whose rows have not run out raises StreamInterrupted when it is
+        asked for more. A walk also ends by itself: when its rows run out, on `break`, on an
+        exception and when its iterator is dropped. A later `iter()` begins a new one.
         """
-        for rows in list(self._handing_out):
-            rows.close()
+        self._begun.interrupt_all()
 
     async def aclose(self) -> None:
         """Do what `close()` does, from a coroutine."""
@@ -77,20 +85,26 @@ class Lazy(ABC, Generic[Handed]):
 
     @property
     def position(self) -> str | None:
-        """The token of the last row that the latest run handed out; None before the first.
+        """The token of the last row that the latest walk handed out; None before the first.
 
-        Give it to `after=` to take the walk up behind that row. No query.
+        Give it to `after=` to resume the walk after that row. No query.
         Raises KeysetError on a `stream()`, whose rows have no position.
         """
-        self._walk.needed_keyset()
-        position = self._latest.position if self._latest else self._walk.after
-        return None if position is None else self._walk.token(position)
+        self._plan.needed_keyset()
+        position = self._latest.position if self._latest else self._plan.after
+        return None if position is None else self._plan.token(position)
 
     def count(self) -> int:
-        """Return how many rows there are: one exact COUNT, asked for once and kept."""
-        if self._count is None:
-            self._count = self._walk.rows().count()
-        return self._count
+        """Return how many rows there are: one exact COUNT.
+
+        It is kept for as long as the latest walk goes on, and never longer.
+        """
+        walk = self._latest
+        if walk is None or not walk.is_going:
+            return self._plan.rows().count()
+        if walk.count is None:
+            walk.count = self._plan.rows().count()
+        return walk.count
 
     async def acount(self) -> int:
         """Do what `count()` does, from a coroutine."""
@@ -102,24 +116,68 @@ class Lazy(ABC, Generic[Handed]):
         One EXPLAIN on PostgreSQL, MySQL and MariaDB, in milliseconds at any size; an
         exact COUNT elsewhere.
         """
-        rows = self._walk.rows()
+        rows = self._plan.rows()
         return estimate(rows, connections[rows.db])
 
     async def aestimate(self) -> int:
         """Do what `estimate()` does, from a coroutine."""
         return await sync_to_async(self.estimate)()
 
+    def exists(self) -> bool:
+        """Return whether there is any row: one EXISTS."""
+        return self._plan.rows().exists()
+
     def __bool__(self) -> bool:
-        """Tell whether there is any row: one EXISTS."""
-        return self._walk.rows().exists()
+        return self.exists()
+
+    @property
+    def model(self) -> type[Model]:
+        """The model of the rows."""
+        return self._plan.queryset.model
+
+    @property
+    def db(self) -> str:
+        """The alias of the database that a walk would read now."""
+        return self._plan.queryset.db
+
+    @property
+    def ordered(self) -> bool:
+        """Whether the rows come in an order: by keyset always."""
+        return self._plan.keyset is not None or self._plan.queryset.ordered
+
+    @property
+    def query(self) -> Query:
+        """The query of the same rows, to be looked at or pickled."""
+        return self._plan.rows().query
+
+    def all(self) -> Self:
+        """Return the same rows afresh, of which nothing was begun."""
+        return type(self)(self._plan)
+
+    def __copy__(self) -> Self:
+        return self.all()
+
+    def __getattr__(self, name: str) -> Any:
+        """Raise AttributeError that names the place of a queryset's method."""
+        if name in STATE_THAT_FORMS_READ:
+            return getattr(self._plan.queryset, name)
+        if hasattr(QuerySet, name) and not name.startswith("_"):
+            raise AttributeError(
+                f"{type(self).__name__} has no {name}(): its query is fixed. Call {name}() on "
+                f"the queryset, before {self._method()}.",
+                name=name,
+                obj=self,
+            )
+        raise AttributeError(
+            f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self
+        )
 
     def __repr__(self) -> str:
         """Describe the walk, without a query."""
-        label = self._walk.queryset.model._meta.label
-        return f"<{type(self).__name__}: {self._method()} of {label}>"
+        return f"<{type(self).__name__}: {self._method()} of {self.model._meta.label}>"
 
     def _method(self) -> str:
-        return f"{self._walk.method}()"
+        return f"{self._plan.method}()"
 
     def __reduce__(self) -> NoReturn:
         """Refuse to be pickled: that would run the query, and hold all its rows."""
@@ -133,12 +191,12 @@ class LazyRows(Lazy[Row]):
     """The rows of a walk: sized, re-iterable and lazy, in place of a queryset in a loop.
 
     Holds one chunk of rows at a time. `len()` and `count()` ask for an exact COUNT,
-    `bool()` for an EXISTS, an index or slice for a query of its own; `list()` calls
-    `len()` first, write `list(iter(rows))` to save that COUNT.
+    `bool()` for an EXISTS, an index or slice for a query of its own; indexes that go up by one
+    are served from a walk. `list()` calls `len()` first, write `list(iter(rows))` to save that.
     """
 
-    def _portion(self, run: Run, piece: Piece) -> Iterator[Row]:
-        return run.hand_out(piece)
+    def _walk(self) -> Walk:
+        return Walk(self._plan, rows_themselves)
 
     def __len__(self) -> int:
         return self.count()
@@ -148,47 +206,66 @@ class LazyRows(Lazy[Row]):
     @overload
     def __getitem__(self, key: slice) -> QuerySet[Any, Row]: ...
     def __getitem__(self, key: int | slice) -> Any:
-        """Ask for a row, or for a queryset of the rows of a slice, by a query of its own."""
-        return self._walk.rows()[key]
+        """Return a row, or the queryset of the rows of a slice."""
+        if isinstance(key, int):
+            return self._indexes[key]
+        return self._plan.rows()[key]
+
+    @cached_property
+    def _indexes(self) -> AscendingIndexes:
+        plan, begun = self._plan, self._begun
+
+        def begin() -> Iterator[Row]:
+            iterator: WalkIterator[Row] = WalkIterator.of(Walk(plan, rows_themselves))
+            begun.note(iterator)
+            return iterator
+
+        return AscendingIndexes(lambda index: plan.rows()[index], begin)
+
+    def close(self) -> None:
+        super().close()
+        self._indexes.close()
+
+    def iterator(self, chunk_size: int | None = None) -> Iterator[Row]:
+        """Begin a walk, as `iter()` does: for code that was written for a queryset."""
+        return iter(self)
 
     def __reversed__(self) -> Iterator[Row]:
         """Walk the same rows from the other end. TypeError where they have no order."""
-        backwards = LazyRows[Row](self._walk.reverse())
-        rows = iter(backwards)
-        self._handing_out.update(backwards._handing_out)
-        return rows
+        backwards = Walk(self._plan.reverse(), rows_themselves)
+        iterator: WalkIterator[Row] = WalkIterator.of(backwards)
+        self._begun.note(iterator)
+        return iterator
 
     def chunks(
-        self, size: int | None = None, *, target_seconds: float | None = None
+        self,
+        size: int | None = None,
+        *,
+        chunk_size: int | None = None,
+        target_seconds: float | None = None,
     ) -> LazyChunks[Row]:
         """Return the same rows as lists, `Chunk`s, by the same way of reading.
 
-        From `stream()` they come through one cursor, and in a total order, the primary
-        key put behind the query's own, so that every chunk is a range of keys.
+        From `stream()` they come through one cursor, and in a total order: the primary
+        key is added to the query's own, so that every chunk is a range of keys.
+        `chunk_size` is another name for `size`.
         """
+        size = one_size(size, chunk_size)
         refuse_both(size, target_seconds)
         seconds = checked_seconds(target_seconds)
         rows = checked_chunk_size(size, "size")
         if rows is None and seconds is None:
-            rows = self._walk.sizing.chunk_size
-        sizing = replace(self._walk.sizing, chunk_size=rows, target_seconds=seconds)
-        return LazyChunks(self._walk.chunked(sizing))
+            rows = self._plan.sizing.chunk_size
+        sizing = replace(self._plan.sizing, chunk_size=rows, target_seconds=seconds)
+        return LazyChunks(self._plan.chunked(sizing))
 
-    def progress(self, **options: Any) -> Iterable[Row]:
-        """Walk the rows under a progress bar, whose total is the estimate.
+    def progress(self, **options: Any) -> Progress[Row]:
+        """Walk the rows, with `for` or `async for`, under a progress bar.
 
-        `options` go to tqdm, which the extra `chunkqs[progress]` installs.
+        Its total is the estimate, and at the end the true number. `options` go to tqdm, which
+        the extra `chunkqs[progress]` installs.
         """
-        try:
-            from tqdm.auto import tqdm
-        except ImportError as error:
-            raise ImportError(
-                "progress() draws its bar with tqdm, which is not installed: "
-                'pip install "chunkqs[progress]".'
-            ) from error
-        options = {"total": self.estimate(), "unit": " rows", **options}
-        bar: Iterable[Row] = tqdm(self, **options)
-        return bar
+        return Progress(self, lambda row: 1, options)
 
 
 class LazyChunks(Lazy[Chunk[Row]]):
@@ -197,17 +274,27 @@ class LazyChunks(Lazy[Chunk[Row]]):
     `len()` is the number of chunks, by one COUNT, where their size is fixed.
     """
 
-    def _portion(self, run: Run, piece: Piece) -> Iterator[Chunk[Row]]:
-        return iter([Chunk.of(self._walk, run.number, piece, run.before)])
+    def _walk(self) -> Walk:
+        plan = self._plan
+        return Walk(plan, lambda walk, rows, block: [Chunk.of(plan, walk, rows, block)])
 
     def _method(self) -> str:
-        return "stream().chunks()" if self._walk.method == "stream" else "chunks()"
+        return "stream().chunks()" if self._plan.method == "stream" else "chunks()"
 
     def __len__(self) -> int:
-        size = self._walk.sizing.chunk_size
+        size = self._plan.sizing.chunk_size
         if size is None:
             raise TypeError(
                 "The number of chunks is known beforehand only where their size is fixed: "
                 "use chunks(size), or count() for the number of rows."
             )
         return ceil(self.count() / size)
+
+    def progress(self, **options: Any) -> Progress[Chunk[Row]]:
+        """Walk the chunks under a progress bar that counts rows; see `LazyRows.progress()`."""
+        return Progress(self, len, options)
+
+
+def rows_themselves(walk: Walk, rows: list[Any], block: Block) -> list[Any]:
+    """Hand out the rows of a walk one by one."""
+    return rows

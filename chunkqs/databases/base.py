@@ -1,12 +1,13 @@
 """What chunkqs has to know of a database: the one place where databases differ.
 
-Each flag and method has the default that suits a database that chunkqs doesn't know: it reads
-on the caller's connection, compares column by column and asks no planner. A database of its own
-is a subclass in a file of its own, named in `chunkqs.databases.DATABASES`.
+Each flag and method has the default that suits a database that chunkqs doesn't know: read on
+the caller's connection, compare column by column, ask no planner. To add a database, write a
+subclass in a file of its own and name it in `chunkqs.databases.DATABASES`.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import Enum
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
@@ -15,6 +16,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.utils import CursorWrapper
 
 from ..django_internals.compiler import Statement
+from .statistics import Distribution, Step
 
 if TYPE_CHECKING:
     from .session import Session
@@ -41,7 +43,7 @@ class Explanation(NamedTuple):
 
 
 class Database:
-    """One database connection, as far as it is unlike those to other databases."""
+    """A connection's database: how it differs from the others."""
 
     opens_private_connections = False
     """Whether a cursor over a large result is opened on a connection of its own: there the first
@@ -112,6 +114,17 @@ class Database:
         """Whether `explain()` has an answer."""
         return type(self).explain is not Database.explain
 
+    def distributions(self, table: str, columns: Sequence[str]) -> list[Distribution]:
+        """Return how the planner knows the values of a table's columns to be distributed.
+
+        One for each column, as far as all columns before it are known.
+        """
+        return []
+
+    def value_in_step(self, type: str, step: Step, share: float) -> tuple[str, tuple[Any, ...]]:
+        """Return the SQL of the value that lies so far from the low end of a step to the other."""
+        raise NotImplementedError
+
     def session(self, statement: Statement) -> Session | None:
         """Return what reads and compares the sessions that `statement` runs in, without a query.
 
@@ -133,6 +146,13 @@ class Database:
         """Return whether `cursor` has lost its connection or, by `error`, what it reads."""
         connection = getattr(cursor.cursor, "connection", None)
         return connection is None or bool(getattr(connection, "closed", False))
+
+    def has_cursor(self, cursor: CursorWrapper) -> bool:
+        """Return whether the server still has `cursor`, open on the caller's connection."""
+        return True
+
+    def cancel(self, driver_connection: Any) -> None:
+        """Ask the server to end the query that another thread runs on `driver_connection`."""
 
     def discard_cursor(self, cursor: CursorWrapper) -> None:
         """Forget a server-side cursor that the server has no more, without a query."""
@@ -160,6 +180,11 @@ class Database:
     def sorted_by(self, statement: Statement, length: int) -> Statement:
         """Return `statement` as one that sorts by the first `length` bytes of its values."""
         return statement
+
+    @property
+    def alias(self) -> str:
+        """The connection's name in DATABASES."""
+        return str(self.connection.alias)
 
     @property
     def label(self) -> str:

@@ -7,12 +7,14 @@ import gc
 import os
 import threading
 import time
+import weakref
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.signals import connection_created
 from django.test.utils import CaptureQueriesContext
 
 from tests.support.leftovers import Leftovers, backends
@@ -21,7 +23,6 @@ from tests.support.private import (
     create_table,
     executed,
     open_for,
-    opening,
     run,
 )
 
@@ -150,6 +151,31 @@ def test_dropping_what_was_closed_warns_of_nothing(
     assert not recwarn.list
 
 
+def test_a_closed_connection_leaves_nothing_to_the_garbage_collector(
+    clean: BaseDatabaseWrapper,
+) -> None:
+    def walk() -> list[weakref.ref[Any]]:
+        private = open_for(SQL, 0)
+        executed(private, SQL, 0).fetchmany(10)
+        private.close()
+        return [weakref.ref(one) for one in (private, private._session, made.pop())]
+
+    made: list[Any] = []
+
+    def keep(connection: Any, **kwargs: Any) -> None:
+        made.append(connection)
+
+    connection_created.connect(keep)
+    gc.collect()
+    gc.disable()
+    try:
+        left = walk()
+        assert [one() for one in left] == [None, None, None]
+    finally:
+        gc.enable()
+        connection_created.disconnect(keep)
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork()")
 @pytest.mark.filterwarnings("ignore:.*multi-threaded.*fork:DeprecationWarning")
 def test_close_in_a_forked_child_leaves_the_parents_connection_alone(
@@ -243,4 +269,4 @@ def test_an_opening_that_fails_midway_leaves_nothing_open(clean: BaseDatabaseWra
         return execute(sql, params, many, context)
 
     with clean.execute_wrapper(fail), pytest.raises(RuntimeError, match="a watcher that fails"):
-        opening(SQL, 0)
+        open_for(SQL, 0)
