@@ -102,10 +102,9 @@ class KeysetPaginator(Generic[Row]):
         keyset = self._keyset.reverse() if backward else self._keyset
         query = PageQuery(keyset, connections[self.object_list.db])
         retries = Retries(query.connection, self.object_list.model._meta.label, 0)
-        source = KeysetSource(query, query.connection, retries, after=start)
-        block = source.fetch(self.per_page + 1)
-        is_cut = len(block) > self.per_page
-        block = block[: self.per_page]
+        source = KeysetSource(query, query.connection, retries, after=start, is_page=True)
+        block = source.fetch(self.per_page)
+        is_cut = not source.has_ended
         if backward:
             block.reverse()
         return KeysetPage(
