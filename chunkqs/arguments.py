@@ -24,7 +24,15 @@ def checked_queryset(queryset: Any, function: str) -> QuerySet[Any, Any]:
             f"{function}() of a queryset that uses the database {queryset.db!r}, which is not "
             f"in DATABASES. Known are: {', '.join(connections)}."
         )
-    return queryset.all()
+    clone = queryset.all()
+    if clone is queryset:
+        kind = type(queryset)
+        raise TypeError(
+            f"{function}() of a {kind.__module__}.{kind.__qualname__} that changes itself instead "
+            "of a clone: all() has returned the very same queryset. Make it clone again, or give "
+            f"{function}() a new queryset."
+        )
+    return clone
 
 
 def checked_chunk_size(size: Any, name: str) -> int | None:

@@ -17,9 +17,10 @@ from django.db.models import QuerySet
 
 from .arguments import checked_chunk_size, checked_seconds, refuse_both
 from .databases.estimates import estimate
-from .django_internals.compiler import Block
 from .errors import KeysetError
+from .hydration.origins import UNKNOWN
 from .keyset.predicates import Position
+from .walks.build import Built
 from .walks.iterators import AsyncWalkIterator, WalkIterator
 from .walks.plan import Plan
 from .walks.walk import Walk
@@ -39,11 +40,11 @@ class Chunk(list[Row]):
     _plan: Plan | None = None
 
     @classmethod
-    def of(cls, plan: Plan, walk: Walk, rows: list[Row], block: Block) -> Self:
-        """Make the chunk that `walk` has come to, of `rows` that were built of `block`."""
-        chunk = cls(rows)
+    def of(cls, plan: Plan, walk: Walk, built: Built) -> Self:
+        """Make the chunk that `walk` has come to, of the rows that were built."""
+        chunk = cls(built.rows)
         chunk.number = walk.number
-        chunk.last = walk.position_of(block[-1]) if block else None
+        chunk.last = walk.position_of(built.last)
         chunk._before = walk.before
         chunk._plan = plan
         return chunk
@@ -56,7 +57,7 @@ class Chunk(list[Row]):
         """
         plan = self._needed_plan()
         plan.needed_keyset()
-        return plan.token(self.last or ())
+        return plan.token(known(self.last, plan) or ())
 
     @property
     def queryset(self) -> QuerySet[Any, Any]:
@@ -65,7 +66,8 @@ class Chunk(list[Row]):
         It names the range, not the rows: what has been inserted into the range since is in
         it, what has left the range or the filter is not. Raises KeysetError as `position`.
         """
-        return self._needed_plan().between(self._before, self.last)
+        plan = self._needed_plan()
+        return plan.between(known(self._before, plan), known(self.last, plan))
 
     def _needed_plan(self) -> Plan:
         if self._plan is None:
@@ -152,6 +154,7 @@ class Lazy(ABC, Generic[Item]):
         """
         self._plan.needed_keyset()
         position = self._latest.position if self._latest else self._plan.after
+        position = known(position, self._plan)
         return None if position is None else self._plan.token(position)
 
     def count(self) -> int:
@@ -274,7 +277,7 @@ class LazyChunks(Lazy[Chunk[Row]]):
 
     def _walk(self) -> Walk:
         plan = self._plan
-        self._latest = Walk(plan, lambda walk, rows, block: [Chunk.of(plan, walk, rows, block)])
+        self._latest = Walk(plan, lambda walk, built: [Chunk.of(plan, walk, built)])
         return self._latest
 
     def _method(self) -> str:
@@ -290,9 +293,19 @@ class LazyChunks(Lazy[Chunk[Row]]):
         return ceil(self.count() / size)
 
 
-def rows_themselves(walk: Walk, rows: list[Any], block: Block) -> list[Any]:
+def rows_themselves(walk: Walk, built: Built) -> list[Any]:
     """Hand out the rows of a walk one by one."""
-    return rows
+    return built.rows
+
+
+def known(position: Position | None, plan: Plan) -> Position | None:
+    """Return a position; raise KeysetError where it cannot be told which row is meant."""
+    if position is UNKNOWN:
+        raise KeysetError(
+            f"It cannot be told where this walk of {plan.queryset.model._meta.label} stands: the "
+            "iterable class of its queryset builds other rows than those that the query selects."
+        )
+    return position
 
 
 class Scope:
