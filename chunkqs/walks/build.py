@@ -62,7 +62,7 @@ class BlockBuilder:
         self._sizes = sizes
         self._at_once = at_once
         self._block = block or []
-        self._is_new = bool(block)
+        self._built = 0
         self._error: Exception | None = None
 
     def next(self) -> Built | None:
@@ -71,21 +71,25 @@ class BlockBuilder:
             error, self._error = self._error, None
             raise error
         if not self._block:
-            self._block, self._is_new = self._fetch(), True
+            self._block = self._fetch()
         if not self._block:
             return None
-        part, self._block = self._block[: self._at_once], self._block[self._at_once :]
+        is_new = not self._built
+        part = self._block[self._built : self._built + self._at_once]
+        self._built += len(part)
+        if self._built == len(self._block):
+            self.forget()
         built = self._build(part)
         if built.error is not None:
-            self._block, self._error = [], built.error
-        if self._is_new:
+            self._error = built.error
+            self.forget()
+        if is_new:
             self._sizes.observe(part, built.rows)
-            self._is_new = False
         return built
 
     def forget(self) -> None:
         """Let go of the block."""
-        self._block = []
+        self._block, self._built = [], 0
 
 
 def block_builder(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Iterator
 from enum import Enum
@@ -9,7 +10,7 @@ from threading import RLock
 from typing import Any, NamedTuple
 from weakref import WeakSet
 
-from django.db import connections
+from django.db import Error, connections
 
 from ..django_internals.compiler import Block
 from ..errors import StreamInterrupted
@@ -20,6 +21,8 @@ from ..sources.sizing import FixedSize, row_bound
 from .build import Builder, Built
 from .foreign import builder
 from .plan import Plan, Positioner
+
+logger = logging.getLogger("chunkqs")
 
 
 class State(Enum):
@@ -49,7 +52,11 @@ class Given(NamedTuple):
 #: What the caller gets of the rows of a chunk: themselves, or the one Chunk that they are.
 Items = Callable[["Walk", Built], list[Any]]
 
+#: Every walk, to be told of a fork.
 WALKS: WeakSet[Walk] = WeakSet()
+#: What a forked process must not even drop: a driver says goodbye to the server then, in the
+#: name of the parent process.
+INHERITED: list[Source] = []
 
 
 class Walk:
@@ -193,6 +200,7 @@ class Walk:
         plan = self._plan
         self._alias = plan.queryset.db
         self._connection = connections[self._alias]
+        self._errors = (Error, self._connection.Database.Error, OSError)
         opened, self._positioner = plan.open(self._connection)
         self._source = opened.source
         self._sizes = plan.sizing.start(opened.source.blocks_held, row_bound(opened.compiler))
@@ -204,6 +212,7 @@ class Walk:
     # What _open() sets.
     _alias: str
     _connection: Any
+    _errors: tuple[type[Exception], ...] = (Error,)
     _sizes: FixedSize
     _positioner: Positioner | None = None
 
@@ -222,8 +231,7 @@ class Walk:
         if not self._lock.acquire(blocking=False):
             # The thread that advances will notice. It need not wait for its query.
             self._end(state)
-            if self._source is not None:
-                self._source.cancel()
+            self._cancel()
             return
         try:
             self._end(state)
@@ -231,6 +239,16 @@ class Walk:
                 self._release()
         finally:
             self._lock.release()
+
+    def _cancel(self) -> None:
+        """Ask the server to end the query that another thread waits for."""
+        source = self._source
+        if source is None:
+            return
+        try:
+            source.cancel()
+        except self._errors as error:
+            logger.debug("Could not cancel the query of a walk: %s", error)
 
     def _end(self, state: State) -> None:
         if self._state is State.GOING:
@@ -245,8 +263,12 @@ class Walk:
         # It holds this walk, by what fetches for it.
         self._builder = None
         source, self._source = self._source, None
-        if source is not None and os.getpid() == self._process:
+        if source is None:
+            return
+        if os.getpid() == self._process:
             source.close()
+        else:
+            INHERITED.append(source)
 
     def forget(self) -> None:
         """Hand out no row in a forked process: what is open is the parent's."""
