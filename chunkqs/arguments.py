@@ -10,6 +10,8 @@ from django.db.models import QuerySet
 from django.db.models.manager import BaseManager
 from django.utils.connection import ConnectionDoesNotExist
 
+from .django_internals.routing import planning_alias
+
 
 def checked_queryset(queryset: Any, function: str) -> QuerySet[Any, Any]:
     """Return a clone of `queryset`, which later changes to it don't reach."""
@@ -20,9 +22,10 @@ def checked_queryset(queryset: Any, function: str) -> QuerySet[Any, Any]:
             f"{function}() takes a QuerySet or a Manager, not {reprlib.repr(queryset)}. "
             "Give it Model.objects.all(), or what filter() returns."
         )
-    if queryset.db not in connections:
+    alias = planning_alias(queryset)
+    if alias not in connections:
         raise ConnectionDoesNotExist(
-            f"{function}() of a queryset that uses the database {queryset.db!r}, which is not "
+            f"{function}() of a queryset that uses the database {alias!r}, which is not "
             f"in DATABASES. Known are: {', '.join(connections)}."
         )
     clone = queryset.all()

@@ -14,6 +14,8 @@ from django.db.models.fields.reverse_related import ForeignObjectRel
 from django.db.models.sql.constants import LOUTER
 from django.db.models.sql.datastructures import Join
 
+from .routing import planning_alias
+
 
 # Django 5.2, 6.0, 6.1: _order_by_pairs() turns order_by(), Meta.ordering and reverse() into
 # OrderBy expressions; it is get_order_by() without the compilation, which could need a live
@@ -22,7 +24,7 @@ from django.db.models.sql.datastructures import Join
 def resolve_ordering(queryset: QuerySet[Any, Any]) -> list[OrderBy]:
     """Resolve the order of `queryset` in place; its joins stay on the queryset."""
     query = queryset.query
-    compiler = query.get_compiler(using=queryset.db)
+    compiler = query.get_compiler(using=planning_alias(queryset))
     if query.group_by is not None and not query.order_by:
         return []  # Django leaves Meta.ordering out of grouped queries
     return [

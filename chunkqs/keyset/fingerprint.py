@@ -16,6 +16,7 @@ from django.db.models.expressions import Col
 
 from ..django_internals import expressions as expression_internals
 from ..django_internals import queries as order_internals
+from ..django_internals.routing import planning_alias
 
 # What has no __repr__ of its own shows its address, which no other process has.
 ADDRESS = re.compile(r" (?:object )?at 0x[0-9a-fA-F]+")
@@ -34,7 +35,7 @@ def describe(expression: Any, source: QuerySet[Any, Any]) -> str:
 
 def _described_query(expression: Any, query: Any, source: QuerySet[Any, Any]) -> str:
     try:
-        sql, params = query.get_compiler(using=source.db).as_sql()
+        sql, params = query.get_compiler(using=planning_alias(source)).as_sql()
     except EmptyResultSet:
         sql, params = "", ()
     return f"{type(expression).__name__}({sql}, {_shown(params)})"

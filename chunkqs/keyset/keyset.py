@@ -14,6 +14,7 @@ from django.db.models.expressions import Expression, OrderBy
 from ..django_internals import filters as filter_internals
 from ..django_internals import queries as order_internals
 from ..django_internals.compiler import unfold
+from ..django_internals.routing import planning_alias
 from ..errors import KeysetError
 from .columns import KeyColumn, Stored, key_column
 from .orderable import refuse_column, refuse_query, refuse_repeats
@@ -85,7 +86,7 @@ def keyset_of(queryset: QuerySet[Any, Any]) -> Keyset:
         columns += _columns_of(term, source)
     columns = _without_repeats(columns)
     for column in columns:
-        refuse_column(column.expression, connections[source.db])
+        refuse_column(column.expression, connections[planning_alias(source)])
     refuse_repeats(source, (column.expression for column in columns))
     columns += missing_columns(columns, source)
     return Keyset(tuple(columns), source)

@@ -12,6 +12,7 @@ from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import QuerySet
 
+from ..django_internals.routing import planning_alias
 from ..errors import KeysetError
 from ..hydration.origins import UNKNOWN
 from ..keyset.keyset import Keyset, keyset_of
@@ -61,7 +62,7 @@ class Plan(ABC):
     def between(self, after: Position | None, until: Position | None) -> QuerySet[Any, Any]:
         """Return the rows after `after`, up to and with `until`, as a plain queryset."""
         keyset = self.needed_keyset()
-        connection = connections[self.queryset.db]
+        connection = connections[planning_alias(self.queryset)]
         return keyset.filter(self._known(after), self._known(until), connection)
 
     def token(self, position: Position) -> str:
@@ -166,7 +167,7 @@ class KeysetPlan(Plan):
         return self.between(self.after, self.until)
 
     def reverse(self) -> Plan:
-        connection = connections[self.queryset.db]
+        connection = connections[planning_alias(self.queryset)]
         keyset = self.needed_keyset().within(self.after, self.until, connection).reverse()
         return replace(self, queryset=keyset.queryset, keyset=keyset, after=None, until=None)
 
