@@ -12,7 +12,9 @@ from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import QuerySet
 
+from ..django_internals.routing import planning_alias
 from ..errors import KeysetError
+from ..hydration.origins import UNKNOWN
 from ..keyset.keyset import Keyset, keyset_of
 from ..keyset.query import KeysetQuery
 from ..keyset.ranges import Position
@@ -60,11 +62,21 @@ class Plan(ABC):
     def between(self, after: Position | None, until: Position | None) -> QuerySet[Any, Any]:
         """Return the rows after `after`, up to and with `until`, as a plain queryset."""
         keyset = self.needed_keyset()
-        return keyset.filter(after, until, connections[self.queryset.db])
+        connection = connections[planning_alias(self.queryset)]
+        return keyset.filter(self._known(after), self._known(until), connection)
 
     def token(self, position: Position) -> str:
         """Return `position` as text."""
-        return encode(self.needed_keyset().signature, position)
+        return encode(self.needed_keyset().signature, self._known(position) or ())
+
+    def _known(self, position: Position | None) -> Position | None:
+        """Return `position`; raise KeysetError where it cannot be told which row is meant."""
+        if position is UNKNOWN:
+            raise KeysetError(
+                f"It cannot be told where this walk of {self.queryset.model._meta.label} stands: "
+                "the iterable class of its queryset builds other rows than the query selects."
+            )
+        return position
 
     def needed_keyset(self) -> Keyset:
         """Return the keyset; raise KeysetError where there is none."""
@@ -157,7 +169,7 @@ class KeysetPlan(Plan):
         return self.between(self.after, self.until)
 
     def reverse(self) -> Plan:
-        connection = connections[self.queryset.db]
+        connection = connections[planning_alias(self.queryset)]
         keyset = self.needed_keyset().within(self.after, self.until, connection).reverse()
         return replace(self, queryset=keyset.queryset, keyset=keyset, after=None, until=None)
 
