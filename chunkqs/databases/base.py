@@ -182,6 +182,11 @@ class Database:
         """Let `cursor`, not executed yet, read values as Django has them read, only faster."""
         return cursor
 
+    def connection_limit(self) -> int | None:
+        """Return how many connections the server gives this user: one query. None where it has
+        no such limit."""
+        return None
+
     def likely_transport(self, field: Any) -> Transport:
         """Return how values of `field` are read, before the server has said of which type they
         are; `field` is None where Django doesn't know."""

@@ -15,6 +15,7 @@ from django.db.models.sql.compiler import SQLCompiler
 
 from ..databases import database_of
 from ..databases.base import Explanation
+from ..databases.places import connect_caller
 from ..databases.private_connection import open_private
 from ..databases.session import NoRoom, Refusal
 from ..django_internals.compiler import Block, Compiled, Extra, Statement, compile_select
@@ -77,6 +78,7 @@ class Stream:
 
     def open(self) -> OpenSource:
         """Open the source the first way that fits."""
+        connect_caller(self._connection)
         return (
             self.in_callers_transaction()
             or self.as_small_result()

@@ -110,6 +110,18 @@ class PostgreSQL(Database):
         """Have psycopg 3 read timestamps by `datetime.fromisoformat()`."""
         return self.driver.prepare_cursor(cursor)
 
+    def connection_limit(self) -> int | None:
+        """Return the least of the server's, the database's and the role's limit."""
+        with self.connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT least(current_setting('max_connections')::int"
+                " - current_setting('superuser_reserved_connections')::int,"
+                " nullif(datconnlimit, -1), nullif(rolconnlimit, -1))"
+                " FROM pg_catalog.pg_database, pg_catalog.pg_roles"
+                " WHERE datname = current_database() AND rolname = session_user"
+            )
+            return int(cursor.fetchone()[0])
+
     def likely_transport(self, field: Any) -> Transport:
         """Go by the field's `db_type()`: text for whatever is not known to be exact."""
         db_type = (field.db_type(self.connection) or "") if field is not None else ""
