@@ -7,14 +7,16 @@ subclass in a file of its own and name it in `chunkqs.databases.DATABASES`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from enum import Enum
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, TypeVar
 
-from django.db import Error
+from django.db import Error, NotSupportedError
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.utils import CursorWrapper
 
 from ..django_internals.compiler import Statement
+from ..django_internals.values import Conversion
 
 if TYPE_CHECKING:
     from .session import Session
@@ -100,6 +102,12 @@ class Database:
     has_numbered_types = False
     """Whether there are types (ENUM, SET) that are sorted by number but compared as text."""
 
+    writes_jsonb = False
+    """Whether the text of a document is always the same for the same document, as jsonb's."""
+
+    writes_exports = False
+    """Whether the server can write an export itself (COPY), several times as fast as Python."""
+
     def __init__(self, connection: BaseDatabaseWrapper) -> None:
         self.connection = connection
 
@@ -147,6 +155,23 @@ class Database:
     def prepare_cursor(self, cursor: Cursor) -> Cursor:
         """Let `cursor`, not executed yet, read values as Django has them read, only faster."""
         return cursor
+
+    def copy_statement(
+        self,
+        cursor: CursorWrapper,
+        statement: Statement,
+        conversions: Sequence[Conversion],
+        copy: CopyFormat,
+    ) -> Statement | None:
+        """Return the statement that has the server write the rows of `statement`: one query.
+
+        None where the server would not write the same as Python does.
+        """
+        return None
+
+    def copy_reader(self, cursor: CursorWrapper) -> CopyReader:
+        """Return what executes such a statement in the place of the driver's cursor."""
+        raise NotSupportedError(f"{self.label} writes no exports")
 
     def key_sql(self, sql: str, field: Any) -> str:
         """Return the SQL that selects a key column, `sql` of type `field`, as it is compared.

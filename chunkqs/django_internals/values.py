@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from enum import Enum
 from typing import Any
 
 from django.db.models import Field, JSONField, QuerySet
-from django.db.models.expressions import Col, ColPairs
+from django.db.models.expressions import BaseExpression, Col, ColPairs
 from django.db.models.functions import Cast
 from django.db.models.sql.compiler import SQLCompiler
 
-from .models import reads_as_django as reads_as_django
+from .models import converters_of, selected
 
 
 # Django 5.2, 6.0, 6.1: _fields is None until values(), values_list() or dates(). The select
@@ -46,18 +47,50 @@ def selects_composite(queryset: QuerySet[Any, Any]) -> bool:
     return any(isinstance(expression, ColPairs) for expression in selected)
 
 
-# Django 5.2, 6.0, 6.1: converters of a column as get_converters() has them.
-def is_document(converters: tuple[list[Any], Any] | None) -> bool:
-    """Return whether all that becomes of a column is that its JSON is parsed."""
-    if converters is None or len(converters[0]) != 1:
-        return False
-    return getattr(converters[0][0], "__func__", None) is JSONField.from_db_value
+def with_iterable_class(queryset: QuerySet[Any, Any], kind: type) -> QuerySet[Any, Any]:
+    """Return a clone whose rows are built by an iterable class of our own."""
+    clone = queryset.all()
+    clone._iterable_class = kind  # type: ignore[attr-defined]
+    return clone
 
 
-# Django 5.2, 6.0, 6.1: compiler.select holds (expression, (sql, params), alias).
-def expressions_of(compiler: SQLCompiler) -> list[Any]:
-    """Return the expressions that a compiled query selects."""
-    return [expression for expression, *_ in compiler.select or ()]
+class Conversion(Enum):
+    """What Django makes of a column's values as the driver returns them."""
+
+    NONE = "nothing"
+    DOCUMENT = "JSON is parsed"
+    FLOAT = "float(value)"
+    INTEGER = "int(value)"
+    DECIMAL = "Decimal(value)"
+    OTHER = "what a field, an expression or the backend does in Python"
+
+
+# Django 5.2, 6.0, 6.1: {column: (functions, expression)}, of get_converters(). An expression
+# that is no column has convert_value() by the internal type of its output field.
+def conversion_of(converters: tuple[list[Any], Any] | None) -> Conversion:
+    """Classify the converters of a column."""
+    if converters is None:
+        return Conversion.NONE
+    functions, expression = converters
+    if len(functions) != 1:
+        return Conversion.OTHER
+    function = functions[0]
+    if getattr(function, "__func__", None) is JSONField.from_db_value:
+        return Conversion.DOCUMENT
+    is_stock = type(expression).convert_value is BaseExpression.convert_value
+    if not is_stock or function is not expression.convert_value:
+        return Conversion.OTHER
+    kind = expression.output_field.get_internal_type()
+    if kind.endswith("IntegerField"):
+        return Conversion.INTEGER
+    named = {"FloatField": Conversion.FLOAT, "DecimalField": Conversion.DECIMAL}
+    return named.get(kind, Conversion.OTHER)
+
+
+def conversions_of(compiler: SQLCompiler) -> list[Conversion]:
+    """Return what becomes of each selected column. None of them may be composite."""
+    converters = converters_of(compiler)
+    return [conversion_of(converters.get(index)) for index in range(len(selected(compiler)))]
 
 
 # Django 5.2, 6.0, 6.1: a Col is a column as it is, a Cast has exactly the type of its field.

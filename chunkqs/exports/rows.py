@@ -2,53 +2,46 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
 from django.core.exceptions import FieldDoesNotExist
 from django.db.models import QuerySet
 
 from ..databases import database_of
-from ..django_internals.compiler import Block
+from ..django_internals.models import SQLCompiler, ValuesListIterable
 from ..django_internals.values import (
-    is_document,
+    Conversion,
+    conversions_of,
     names_of_values,
-    reads_as_django,
     selects_composite,
     values_of,
+    with_iterable_class,
 )
-from ..hydration.columns import Columns
-from ..hydration.hydrator import each
+from ..hydration.codegen import Hydrate
+from ..hydration.columns import SelectedColumns
+from ..hydration.hydrator import WRITERS, each
 from .documents import Document, document_of
 
 
-class RowIterable:
-    """Yields the rows of an export, as tuples of Django's values; documents stay text."""
-
-    def __init__(self, queryset: Any, chunked_fetch: bool = False, chunk_size: int = 2000) -> None:
-        self._queryset = queryset
-        self._options = {"chunked_fetch": chunked_fetch, "chunk_size": chunk_size}
-
-    def __iter__(self) -> Iterator[tuple[Any, ...]]:
-        compiler = self._queryset.query.get_compiler(using=self._queryset.db)
-        if not reads_as_django(compiler):
-            yield from compiler.results_iter(tuple_expected=True, **self._options)
-            return
-        convert = _converter(Columns(compiler), database_of(compiler.connection).writes_jsonb)
-        for block in compiler.execute_sql(**self._options):
-            yield from convert(block)
+class RowIterable(ValuesListIterable):
+    """The rows of an export: those of `values_list()`, but documents are JSON text."""
 
 
-def _converter(columns: Columns, is_canonical: bool) -> Any:
-    """Return what makes values of a block, as `values_list()` does, but leaves JSON as text."""
-    cells = []
+def rows_with_documents(queryset: QuerySet[Any, Any], compiler: SQLCompiler) -> Hydrate:
+    """Return the function that makes rows of a block."""
+    columns = SelectedColumns(compiler)
+    is_canonical = database_of(compiler.connection).writes_jsonb
     columns.namespace["document"] = Document if is_canonical else document_of
-    for index, (start, _) in enumerate(columns.spans):
-        code = columns.converted(index)
-        if is_document(columns.converters.get(start)):
-            code = f"None if c{start} is None else document(c{start})"
-        cells.append(code)
+    cells = []
+    for index, conversion in enumerate(conversions_of(compiler)):
+        is_document = conversion is Conversion.DOCUMENT
+        code = f"None if c{index} is None else document(c{index})"
+        cells.append(code if is_document else columns.converted(index))
     return each(columns, f"({''.join(f'{cell}, ' for cell in cells)})")
+
+
+WRITERS[RowIterable] = rows_with_documents
 
 
 def rows_of(queryset: QuerySet[Any, Any]) -> QuerySet[Any, Any]:
@@ -56,8 +49,7 @@ def rows_of(queryset: QuerySet[Any, Any]) -> QuerySet[Any, Any]:
 
     TypeError for one that has no such columns.
     """
-    rows = values_of(queryset)
-    rows._iterable_class = RowIterable  # type: ignore[attr-defined]
+    rows = with_iterable_class(values_of(queryset), RowIterable)
     if selects_composite(rows):
         raise TypeError(
             "A composite primary key is several columns. Name its fields in values() to export "

@@ -39,6 +39,8 @@ class OpenSource(NamedTuple):
     compiler: SQLCompiler
     retries: Retries | None = None
     """Repeats what a transient error breaks off, where the walk goes on after one."""
+    is_written: bool = False
+    """Whether a raw row is no row, but a part of an export that the server wrote."""
 
 
 class Wishes(NamedTuple):

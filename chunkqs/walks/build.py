@@ -43,6 +43,8 @@ def builder(
     All rows of a chunk are built together where it is handed over as such, is prefetched for,
     or its rows are each other's peers. After a transient error they are built again.
     """
+    if opened.is_written:
+        return lambda block: Built(block, block), sys.maxsize
     hydrate = hydrator(queryset, opened.compiler)
     lookups = prefetch_lookups(queryset)
     if whole_chunks or lookups or tracks_peers(queryset):

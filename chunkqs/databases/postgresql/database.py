@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
@@ -9,7 +10,9 @@ from django.db import Error
 from django.db.backends.utils import CursorWrapper
 
 from ...django_internals.compiler import Statement
-from ..base import Cursor, Database, Explanation, TransientError
+from ...django_internals.values import Conversion
+from ..base import CopyFormat, CopyReader, Cursor, Database, Explanation, TransientError
+from .copying import cells_of, copy_statement
 from .plan import explain
 from .psycopg import Driver, driver_of
 from .session import PostgreSQLSession
@@ -35,6 +38,8 @@ class PostgreSQL(Database):
     reads_ranges_apart = True
     reads_nulls_by_index_order = True
     sorts_within_prefix = True
+    writes_jsonb = True
+    writes_exports = True
 
     @cached_property
     def driver(self) -> Driver:
@@ -89,6 +94,28 @@ class PostgreSQL(Database):
     def prepare_cursor(self, cursor: Cursor) -> Cursor:
         """Have psycopg 3 read timestamps by `datetime.fromisoformat()`."""
         return self.driver.prepare_cursor(cursor)
+
+    def copy_statement(
+        self,
+        cursor: CursorWrapper,
+        statement: Statement,
+        conversions: Sequence[Conversion],
+        copy: CopyFormat,
+    ) -> Statement | None:
+        """Ask for the types of the columns; None where one is not for the server to write."""
+        if Conversion.OTHER in conversions or not self.driver.shows_iso_dates(cursor):
+            return None
+        sql = f"SELECT * FROM ({statement.sql}) AS query LIMIT 0"
+        cursor.execute(sql, statement.params)
+        types = [column[1] for column in cursor.description][: len(conversions)]
+        cells = cells_of(types, conversions, copy)
+        if cells is None:
+            return None
+        return Statement(copy_statement(statement.sql, cells, copy), statement.params)
+
+    def copy_reader(self, cursor: CursorWrapper) -> CopyReader:
+        """Return the driver's way to read a COPY."""
+        return self.driver.copy_reader(cursor.cursor)
 
     def key_sql(self, sql: str, field: Any) -> str:
         """Select moments in UTC, and floats of 4 bytes as the doubles that they compare as."""
