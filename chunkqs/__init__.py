@@ -13,6 +13,7 @@ from .errors import (
 )
 from .functions import chunks, keyset_iter, stream
 from .lazy import Chunk, LazyChunks, LazyRows
+from .paginator import KeysetPage, KeysetPaginator
 from .queryset import (
     ChunkedManager,
     ChunkedManagerMixin,
@@ -22,6 +23,7 @@ from .queryset import (
 
 if TYPE_CHECKING:
     from .model import ChunkedModelMixin
+    from .views import KeysetListView
 
 __all__ = [
     "Chunk",
@@ -33,6 +35,9 @@ __all__ = [
     "ChunkqsError",
     "InvalidPosition",
     "KeysetError",
+    "KeysetListView",
+    "KeysetPage",
+    "KeysetPaginator",
     "LazyChunks",
     "LazyRows",
     "MissingIndexWarning",
@@ -44,9 +49,13 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Import the model mixin when it is asked for: a model cannot be made before setup()."""
+    """Import the model mixin and the view when they are asked for, not before setup()."""
     if name == "ChunkedModelMixin":
         from .model import ChunkedModelMixin
 
         return ChunkedModelMixin
+    if name == "KeysetListView":
+        from .views import KeysetListView
+
+        return KeysetListView
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -10,6 +10,7 @@ from django.conf import settings
 from django.core.management import call_command
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models.signals import post_migrate
 from django.test.utils import setup_databases, teardown_databases
 from pytest_django import DjangoDbBlocker
 
@@ -21,6 +22,8 @@ from tests.support.transient_errors import EVERY
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # After each flush it would make 4 permissions for each model.
+    post_migrate.disconnect(dispatch_uid="django.contrib.auth.management.create_permissions")
     for mark in (
         "database(*vendors): the test is for postgresql, mysql or sqlite alone",
         "django(major, minor): the test needs this Django or a newer one",

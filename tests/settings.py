@@ -32,14 +32,43 @@ USES_EMBEDDED = "DATABASE_URL" not in env.ENVIRON
 DATABASES = {"default": database(env.str("DATABASE_URL", EMBEDDED))}
 DATABASES["replica"] = {**DATABASES["default"], "TEST": {"MIRROR": "default"}}
 
-INSTALLED_APPS = ["django.contrib.contenttypes", "tests.support"]
+INSTALLED_APPS = [
+    "django.contrib.admin",
+    "django.contrib.auth",
+    "django.contrib.contenttypes",
+    "django.contrib.messages",
+    "django.contrib.sessions",
+    "tests.support",
+]
 if DATABASES["default"]["ENGINE"].endswith("postgresql"):
     INSTALLED_APPS += ["django.contrib.postgres", "tests.support.postgresql"]
 # Tables of apps without migrations are made first, and point to those of contenttypes.
-MIGRATION_MODULES = {"contenttypes": None}
+MIGRATION_MODULES = dict.fromkeys(["admin", "auth", "contenttypes", "sessions"])
 
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 SECRET_KEY = "only for tests"
 USE_TZ = True
 # MariaDB converts to a zone only after the zones' tables were loaded into it.
 TIME_ZONE = "UTC" if "mysql" in DATABASES["default"]["ENGINE"] else "Europe/Vienna"
+
+ROOT_URLCONF = "tests.support.urls"
+MIDDLEWARE = [
+    "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "django.contrib.messages.middleware.MessageMiddleware",
+]
+SESSION_ENGINE = "django.contrib.sessions.backends.signed_cookies"
+STATIC_URL = "static/"
+TEMPLATES = [
+    {
+        "BACKEND": "django.template.backends.django.DjangoTemplates",
+        "APP_DIRS": True,
+        "OPTIONS": {
+            "context_processors": [
+                "django.template.context_processors.request",
+                "django.contrib.auth.context_processors.auth",
+                "django.contrib.messages.context_processors.messages",
+            ]
+        },
+    }
+]

@@ -232,10 +232,14 @@ class KeysetQuery:
         wrapped = "SELECT * FROM (%s)" if self.connection.vendor == "sqlite" else "(%s)"
         union = " UNION ALL ".join(wrapped.replace("%s", s.sql) for s in statements)
         params = [param for statement in statements for param in statement.params]
+        order = ", ".join(self._numbered(columns))
+        return Statement(f"{union} ORDER BY {order} LIMIT {LIMIT}", tuple(params))
+
+    def _numbered(self, columns: Sequence[KeyColumn]) -> Iterator[str]:
+        """Yield the terms of an ORDER BY that names each column by its number in a raw row."""
         keyed = zip(self.keyset.columns, self.places, strict=True)
         numbers = {column.expression: place + 1 for column, place in keyed}
-        order = ", ".join(_numbered(numbers[column.expression], column) for column in columns)
-        return Statement(f"{union} ORDER BY {order} LIMIT {LIMIT}", tuple(params))
+        return (_numbered(numbers[column.expression], column) for column in columns)
 
     def _compile(self, queryset: QuerySet[Any, Any]) -> Compiled:
         return compile_select(queryset[:LIMIT], self.connection, extra=self.keyset.expressions)

@@ -16,6 +16,7 @@ from django.db.models.functions import Lower
 
 from chunkqs.django_internals.compiler import Statement, compile_select
 from chunkqs.keyset.keyset import keyset_of
+from chunkqs.keyset.page import PageQuery
 from chunkqs.keyset.query import KeysetQuery, Open
 from tests.support.models import Deep, DeepPart
 
@@ -159,13 +160,24 @@ WORK = {"postgresql": buffers, "mysql": handler_reads, "sqlite": steps}
 
 def chunks(queryset: QuerySet[Any, Any], bounded: bool) -> Iterator[tuple[str, list[Statement]]]:
     """Yield the statements of a chunk at the start, in the middle and at the end."""
+    query = KeysetQuery(keyset_of(queryset), connection)
+    last = position_at(query, 0, query.keyset.reverse().queryset) if bounded else None
+    yield from statements(query, last)
+
+
+def pages(queryset: QuerySet[Any, Any], backward: bool) -> Iterator[tuple[str, list[Statement]]]:
+    """Yield the statement of a page at each of the same places."""
     keyset = keyset_of(queryset)
-    query = KeysetQuery(keyset, connection)
-    rows = queryset.count()
-    last = position_at(query, 0, keyset.reverse().queryset) if bounded else None
+    for place, ran in statements(PageQuery(keyset.reverse() if backward else keyset, connection)):
+        assert len(ran) == 1
+        yield place, ran
+
+
+def statements(query: KeysetQuery, last: Any = None) -> Iterator[tuple[str, list[Statement]]]:
+    rows = query.keyset.source.count()
     yield "start", list(run_until_full(query.statements(None, last)))
     for name, number in {"near": CHUNK, "middle": rows // 2, "end": rows - CHUNK - 1}.items():
-        start = position_at(query, number, keyset.queryset)
+        start = position_at(query, number, query.keyset.queryset)
         yield name, list(run_until_full(query.statements(start, last)))
 
 
@@ -189,11 +201,9 @@ def position_at(query: KeysetQuery, number: int, queryset: QuerySet[Any, Any]) -
         return query.position(cursor.fetchone())
 
 
-def assert_even(queryset: QuerySet[Any, Any], bounded: bool) -> None:
+def assert_even(places: Iterable[tuple[str, list[Statement]]]) -> None:
     work = WORK[connection.vendor]
-    taken = {}
-    for name, statements in chunks(queryset, bounded):
-        taken[name] = sum(map(work, statements))
+    taken = {name: sum(map(work, statements)) for name, statements in places}
     assert taken["start"] <= FIRST * CHUNK, taken
     assert max(taken.values()) <= FACTOR[connection.vendor] * taken["start"], taken
 
@@ -201,7 +211,13 @@ def assert_even(queryset: QuerySet[Any, Any], bounded: bool) -> None:
 @pytest.mark.parametrize("bounded", [True, False], ids=["bounded", "unbounded"])
 @pytest.mark.parametrize("order", ORDERS)
 def test_a_chunk_costs_the_same_anywhere(order: str, bounded: bool) -> None:
-    assert_even(ORDERS[order](), bounded)
+    assert_even(chunks(ORDERS[order](), bounded))
+
+
+@pytest.mark.parametrize("backward", [False, True], ids=["forward", "backward"])
+@pytest.mark.parametrize("order", ORDERS)
+def test_a_page_costs_the_same_anywhere(order: str, backward: bool) -> None:
+    assert_even(pages(ORDERS[order](), backward))
 
 
 @pytest.mark.database("sqlite")
@@ -234,7 +250,7 @@ def test_the_plan_of_a_chunk_searches_an_index(order: str, bounded: bool) -> Non
 def test_a_chunk_by_an_indexed_expression_costs_the_same_anywhere(
     order: str, bounded: bool
 ) -> None:
-    assert_even(EXPRESSIONS[order](), bounded)
+    assert_even(chunks(EXPRESSIONS[order](), bounded))
 
 
 @pytest.mark.database("postgresql")
@@ -246,4 +262,5 @@ def test_a_declared_index_with_the_nulls_where_the_order_has_them_is_used() -> N
         cursor.execute(f"INSERT INTO postgresql_nullsfirst (number) {numbers}")
         cursor.execute("VACUUM ANALYZE postgresql_nullsfirst")
     for order in (F("number").asc(nulls_first=True), F("number").desc(nulls_last=True)):
-        assert_even(NullsFirst.objects.order_by(order), bounded=True)
+        assert_even(chunks(NullsFirst.objects.order_by(order), bounded=True))
+        assert_even(pages(NullsFirst.objects.order_by(order), backward=False))
