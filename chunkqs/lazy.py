@@ -8,7 +8,7 @@ from collections.abc import AsyncIterator, Iterable, Iterator
 from dataclasses import replace
 from math import ceil
 from threading import get_ident
-from typing import Any, Generic, NoReturn, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, Literal, NoReturn, Self, TypeVar, overload
 from weakref import WeakSet
 
 from asgiref.sync import sync_to_async
@@ -23,6 +23,11 @@ from .keyset.predicates import Position
 from .walks.iterators import AsyncWalkIterator, WalkIterator
 from .walks.plan import Plan
 from .walks.walk import Walk
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from .export import Export
 
 Row = TypeVar("Row")
 Item = TypeVar("Item")
@@ -248,6 +253,46 @@ class LazyRows(Lazy[Row]):
             rows = self._plan.sizing.chunk_size
         sizing = replace(self._plan.sizing, chunk_size=rows, target_seconds=seconds)
         return LazyChunks(self._plan.chunked(sizing))
+
+    def csv(
+        self,
+        header: bool | Literal["verbose_name"] | Iterable[str] = True,
+        *,
+        escape_formulas: bool = False,
+    ) -> Export:
+        """Return the rows as CSV: an iterable of bytes, of the columns that `values()` has.
+
+        `header`: True for their names, "verbose_name" for those of the fields, labels of your
+        own, or False for none. `escape_formulas` puts an apostrophe before text that a
+        spreadsheet would run. On PostgreSQL the server writes, by COPY, unless a field
+        converts its values in Python; docs/exports.md has the format. Holds a few parts.
+
+        Raises TypeError or ValueError at the call for wrong arguments, or for a query whose
+        columns cannot be exported; else what a walk of the rows raises.
+        """
+        from .export import csv_export
+
+        return csv_export(self._plan, header, escape_formulas)
+
+    def ndjson(self) -> Export:
+        """Return the rows as NDJSON, a JSON object a line: an iterable of bytes.
+
+        Decimals are strings, so that no digit is lost. Else as `csv()`.
+        """
+        from .export import ndjson_export
+
+        return ndjson_export(self._plan)
+
+    def arrow(self, *, dictionaries: bool = False) -> pa.RecordBatchReader:
+        """Return the rows as Arrow: a `pyarrow.RecordBatchReader`, by the extra `chunkqs[arrow]`.
+
+        Its schema comes from the fields and is known before the first row; no query runs until
+        that. `dictionaries` makes dictionaries of text with choices. For pandas, polars,
+        DuckDB and Parquet. Holds about 64,000 rows, or some megabytes. Raises as `csv()`.
+        """
+        from .export import arrow_reader
+
+        return arrow_reader(self._plan, dictionaries)
 
     def progress(self, **options: Any) -> Iterable[Row]:
         """Walk the rows under a progress bar, whose total is the estimate.

@@ -42,6 +42,39 @@ class Explanation(NamedTuple):
     """The whole plan (PostgreSQL: VERBOSE JSON), for whoever must know what it touches."""
 
 
+class CopyFormat(NamedTuple):
+    """What a server that writes an export itself is to write."""
+
+    kind: Literal["csv", "ndjson", "arrow"]
+    """CSV without its header; NDJSON; or CSV for pyarrow, in which values stand as the server
+    writes them."""
+    names: tuple[str, ...]
+    escape_formulas: bool = False
+
+
+class CopyReader(Protocol):
+    """The cursor of a driver in which a server writes an export."""
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the server has nothing more to write, and the connection is free."""
+
+    def execute(self, sql: str, params: Any = None) -> None:
+        """Begin."""
+
+    def read(self) -> bytes:
+        """Return whole rows, about 64 KiB of them; b"" at the end."""
+
+    def cancel(self) -> None:
+        """Ask the server to end the read that another thread is waiting for."""
+
+    def close(self) -> None:
+        """Have the server write no more, so that the connection can go on."""
+
+    def forget(self) -> None:
+        """Let go of what the connection has ended already, without a word to the server."""
+
+
 class Database:
     """A connection's database: how it differs from the others."""
 
@@ -172,6 +205,10 @@ class Database:
     def copy_reader(self, cursor: CursorWrapper) -> CopyReader:
         """Return what executes such a statement in the place of the driver's cursor."""
         raise NotSupportedError(f"{self.label} writes no exports")
+
+    def is_busy(self, driver_connection: Any) -> bool:
+        """Return whether the server is in the middle of a statement of this connection."""
+        return False
 
     def key_sql(self, sql: str, field: Any) -> str:
         """Return the SQL that selects a key column, `sql` of type `field`, as it is compared.

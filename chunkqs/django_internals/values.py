@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from enum import Enum
-from typing import Any
+from typing import Any, NamedTuple
 
-from django.db.models import Field, JSONField, QuerySet
+from django.db.models import JSONField, QuerySet
 from django.db.models.expressions import BaseExpression, Col, ColPairs
 from django.db.models.functions import Cast
 from django.db.models.sql.compiler import SQLCompiler
@@ -93,20 +93,55 @@ def conversions_of(compiler: SQLCompiler) -> list[Conversion]:
     return [conversion_of(converters.get(index)) for index in range(len(selected(compiler)))]
 
 
-# Django 5.2, 6.0, 6.1: a Col is a column as it is, a Cast has exactly the type of its field.
-# An expression of the same field may be wider: a sum has more digits than what it adds up.
-def is_of_its_field(expression: Any) -> bool:
-    """Return whether every value of `expression` fits its output field."""
-    return isinstance(expression, Col | Cast)
+class FieldType(NamedTuple):
+    """What the field of a column says of its values."""
+
+    name: str
+    """Django's internal name; "" where a field of another's makes values of its own."""
+    is_exact: bool
+    """Whether every value fits the field, which is so for what is stored or cast, but not for
+    what is computed: a sum has more digits than its field."""
+    max_digits: int | None = None
+    decimal_places: int | None = None
+    has_choices: bool = False
+    base: FieldType | None = None
+    """The type of an array's elements."""
 
 
-# Django 5.2, 6.0, 6.1: a foreign key's values are of the type of what it points to.
-def type_of(expression: Any) -> Field[Any, Any] | None:
-    """Return the field that has the type of `expression`; None where Django knows none."""
+def field_types(compiler: SQLCompiler) -> list[FieldType]:
+    """Return the types of the selected columns."""
+    return [
+        field_type(_field_of(expression), is_exact=isinstance(expression, Col | Cast))
+        for expression in selected(compiler)
+    ]
+
+
+# Django 5.2, 6.0, 6.1: _output_field_or_none is output_field without the error. A foreign key
+# has the values of what it points to, a GeneratedField those of its output_field.
+def _field_of(expression: Any) -> Any:
     field = getattr(expression, "_output_field_or_none", None)
-    while getattr(field, "remote_field", None) is not None and field is not None:
-        target = getattr(field, "target_field", None)
-        if target is None or target is field:
-            break
-        field = target
-    return field
+    while True:
+        inner = getattr(field, "target_field", None) or getattr(field, "output_field", None)
+        if inner is None or inner is field:
+            return field
+        field = inner
+
+
+def field_type(field: Any, *, is_exact: bool) -> FieldType:
+    """Describe the type of a field."""
+    is_django = _is_of_django(getattr(type(field), "from_db_value", None))
+    if field is None or not is_django:
+        return FieldType("", is_exact)
+    base = getattr(field, "base_field", None)
+    return FieldType(
+        field.get_internal_type(),
+        is_exact,
+        getattr(field, "max_digits", None),
+        getattr(field, "decimal_places", None),
+        bool(getattr(field, "choices", None)),
+        field_type(base, is_exact=True) if base is not None else None,
+    )
+
+
+def _is_of_django(function: Any) -> bool:
+    return function is None or str(function.__module__).startswith("django.")

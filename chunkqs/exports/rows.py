@@ -10,14 +10,15 @@ from django.db.models import QuerySet
 
 from ..databases import database_of
 from ..django_internals.models import SQLCompiler, ValuesListIterable
+from ..django_internals.queries import prefetch_lookups
 from ..django_internals.values import (
     Conversion,
     conversions_of,
-    names_of_values,
     selects_composite,
     values_of,
     with_iterable_class,
 )
+from ..django_internals.values import names_of_values as column_names
 from ..hydration.codegen import Hydrate
 from ..hydration.columns import SelectedColumns
 from ..hydration.hydrator import WRITERS, each
@@ -49,6 +50,8 @@ def rows_of(queryset: QuerySet[Any, Any]) -> QuerySet[Any, Any]:
 
     TypeError for one that has no such columns.
     """
+    if prefetch_lookups(queryset):
+        queryset = queryset.prefetch_related(None)
     rows = with_iterable_class(values_of(queryset), RowIterable)
     if selects_composite(rows):
         raise TypeError(
@@ -63,7 +66,7 @@ def labels_of(queryset: QuerySet[Any, Any], header: Any) -> list[str] | None:
 
     `queryset` is one of `rows_of()`. None for no header.
     """
-    names = names_of_values(queryset)
+    names = column_names(queryset)
     if header is False:
         return None
     if header is True:

@@ -135,7 +135,7 @@ class CallersCopySource(CopySource):
     def _read(self) -> bytes:
         if self._spool is not None:
             return self._spool.read()
-        if not self._is_alive():
+        if self._is_reading and not self._is_alive():
             raise StreamInterrupted(
                 "The transaction or connection that an export was read from has ended, and the "
                 "rest of it is gone. Read it to its end inside the atomic() block that it began "
@@ -144,9 +144,9 @@ class CallersCopySource(CopySource):
         try:
             part = super()._read()
         except BaseException:
-            self._leave("ROLLBACK TO SAVEPOINT", "RELEASE SAVEPOINT")
+            self._end_early()
             raise
-        if not part:
+        if self._reader.is_complete and self._is_reading:
             self._leave("RELEASE SAVEPOINT")
         return part
 
@@ -155,15 +155,17 @@ class CallersCopySource(CopySource):
             return
         if self._is_alive():
             super()._end_early()
+            self._leave("ROLLBACK TO SAVEPOINT", "RELEASE SAVEPOINT")
         else:
             self._reader.forget()
-        self._leave("ROLLBACK TO SAVEPOINT", "RELEASE SAVEPOINT")
+            self._leave()
 
     def _is_alive(self) -> bool:
-        """Return whether the connection is still in this COPY, as nothing else has ended it."""
-        return self._connection.connection is self._driver_connection and database_of(
-            self._connection
-        ).is_busy(self._driver_connection)
+        """Return whether nothing else than the server's last row has ended this COPY."""
+        if self._connection.connection is not self._driver_connection:
+            return False
+        is_busy = database_of(self._connection).is_busy(self._driver_connection)
+        return is_busy or self._reader.is_complete
 
     def _leave(self, *commands: str) -> None:
         """Give the connection back, in the state that it was in before."""

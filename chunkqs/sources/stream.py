@@ -16,7 +16,7 @@ from django.db.models.sql.compiler import SQLCompiler
 
 from ..databases import database_of
 from ..databases.base import Explanation
-from ..databases.private_connection import open_private
+from ..databases.private_connection import PrivateConnection, open_private
 from ..django_internals.compiler import Block, Compiled, Statement, compile_select
 from ..errors import KeysetError
 from ..keyset.orderable import ADVICE
@@ -140,10 +140,15 @@ class Stream:
         if private is None:
             return None
         try:
-            cursor = self._execute(private.cursor(), statement)
+            return self._read_privately(private, statement, compiler)
         except BaseException:
             private.close()
             raise
+
+    def _read_privately(
+        self, private: PrivateConnection, statement: Statement, compiler: SQLCompiler
+    ) -> OpenSource:
+        cursor = self._execute(private.cursor(), statement)
         if self._wishes.read_ahead and self._database.sends_on_request:
             ahead = ReadAheadSource(cursor, private.bare_cursor, private.cancel, private.close)
             return OpenSource(ahead, compiler)

@@ -68,6 +68,8 @@ class Walk:
         self._given = Given(plan.after, iter(()), 0)
         self.number = -1
         """The number of the chunk at hand, from 0."""
+        self.is_written = False
+        """Whether its rows are parts of an export that the server has written."""
         self.count: int | None = None
         """The number of rows, once it was asked for."""
         WALKS.add(self)
@@ -196,6 +198,7 @@ class Walk:
         self._connection = connections[self._alias]
         opened, self._positioner = plan.open(self._connection)
         self._source = opened.source
+        self.is_written = opened.is_written
         self._build, self._at_once = builder(
             plan.queryset.using(self._alias), opened, whole_chunks=plan.whole_chunks
         )

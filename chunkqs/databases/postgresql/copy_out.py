@@ -7,6 +7,7 @@ connection sees the COPY as one of them.
 from __future__ import annotations
 
 import selectors
+from contextlib import suppress
 from threading import Event, Semaphore, Thread
 from typing import Any
 
@@ -36,6 +37,11 @@ class Psycopg2Copy:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._cursor, name)
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the server has nothing more to write."""
+        return self._done.is_set()
 
     def execute(self, sql: str, params: Any = None) -> None:
         """Begin, and wait for the first part or the error that comes instead."""
@@ -96,6 +102,11 @@ class Psycopg2Copy:
         while self._thread.is_alive() and not self._done.wait(PATIENCE):
             self.cancel()
 
+    def forget(self) -> None:
+        """Let the thread notice that there is no COPY any more."""
+        self._is_abandoned = True
+        self._wanted.release()
+
 
 class Psycopg3Copy:
     """psycopg 3 hands on a row at a time; its libpq has many of them by then."""
@@ -104,7 +115,8 @@ class Psycopg3Copy:
         self._cursor = cursor
         self._connection = cursor.connection
         self._pgconn = cursor.connection.pgconn
-        self._is_open = False
+        self._error: Exception | None = None
+        self.is_complete = False
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._cursor, name)
@@ -117,26 +129,26 @@ class Psycopg3Copy:
         self._pgconn.send_query(statement.encode())
         while self._pgconn.flush():
             self._wait(selectors.EVENT_WRITE)
-        self._is_open = True
         result = self._result()
         if result.status != pq.ExecStatus.COPY_OUT:
-            self._end(result)
+            self._complete(result)
+            self._raise()
 
     def read(self) -> bytes:
         """Return the rows that came; wait for the server where there are too few."""
         rows: list[Any] = []
         size = 0
-        while self._is_open and size < PART_BYTES:
+        while size < PART_BYTES and not self.is_complete:
             length, data = self._pgconn.get_copy_data(1)
             if length > 0:
                 rows.append(data)
                 size += length
             elif length == 0:
                 self._receive()
-            elif rows:
-                break  # the end, or the error, of the next read
             else:
-                self._end(self._result())
+                self._complete(self._result())
+        if not rows:
+            self._raise()
         return b"".join(rows)
 
     def _receive(self) -> None:
@@ -148,16 +160,20 @@ class Psycopg3Copy:
             self._receive()
         return self._pgconn.get_result()
 
-    def _end(self, result: Any) -> None:
-        """Take in the last results, and raise the error that is among them."""
+    def _complete(self, result: Any) -> None:
+        """Take in the last results, and the error that may be among them."""
         from psycopg import errors, pq
 
-        last = result
         while result is not None:
-            last, result = result, self._result()
-        self._is_open = False
-        if last is not None and last.status != pq.ExecStatus.COMMAND_OK:
-            raise errors.error_from_result(last)
+            if result.status != pq.ExecStatus.COMMAND_OK:
+                self._error = errors.error_from_result(result)
+            result = self._result()
+        self.is_complete = True
+
+    def _raise(self) -> None:
+        error, self._error = self._error, None
+        if error is not None:
+            raise error
 
     def _wait(self, event: int) -> None:
         with selectors.DefaultSelector() as selector:
@@ -170,16 +186,13 @@ class Psycopg3Copy:
 
     def close(self) -> None:
         """Have the server write no more, and take in what is on its way."""
-        if not self._is_open or self._connection.closed:
+        if self.is_complete or self._connection.closed:
             return
         self.cancel()
-        try:
+        with suppress(self._connection.Error):  # which says that it was canceled
             while self.read():
                 pass
-        except self._connection_errors():
-            self._is_open = False
 
-    def _connection_errors(self) -> type[Exception]:
-        from psycopg import Error
-
-        return Error
+    def forget(self) -> None:
+        """Remember that there is nothing to read."""
+        self.is_complete = True

@@ -122,6 +122,7 @@ ARROW_CELLS: dict[int, str | None] = {
     TIMESTAMP: None,
     TIMESTAMPTZ: None,
     INTERVAL: f"{MICROSECONDS}::bigint",
+    BYTEA: r"'\x' || encode({c}, 'hex')",
 }
 
 

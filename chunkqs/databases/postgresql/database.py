@@ -24,6 +24,9 @@ QUERY_CANCELED = "57014"
 #: the language of `lc_messages`.
 USER_REQUEST = "user request"
 
+#: libpq's number for a connection in the middle of a statement.
+ACTIVE = 1
+
 #: Floats of 4 bytes, which no field of Django's own has.
 SINGLE_PRECISION = {"real", "float4", "float"}
 
@@ -116,6 +119,10 @@ class PostgreSQL(Database):
     def copy_reader(self, cursor: CursorWrapper) -> CopyReader:
         """Return the driver's way to read a COPY."""
         return self.driver.copy_reader(cursor.cursor)
+
+    def is_busy(self, driver_connection: Any) -> bool:
+        """Return what libpq knows, without a query."""
+        return bool(driver_connection.info.transaction_status == ACTIVE)
 
     def key_sql(self, sql: str, field: Any) -> str:
         """Select moments in UTC, and floats of 4 bytes as the doubles that they compare as."""

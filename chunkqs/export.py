@@ -1,0 +1,89 @@
+"""An export that the caller holds: bytes that are asked for when they are needed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from django.db import connections
+
+from .arguments import checked_choice
+from .databases.base import CopyFormat
+from .django_internals.compiler import compile_select
+from .django_internals.values import field_types
+from .exports.csv import CsvFormat
+from .exports.ndjson import NdjsonFormat
+from .exports.rows import column_names, labels_of, rows_of
+from .lazy import Lazy
+from .walks.export import ExportWalk
+from .walks.plan import Plan
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+DICTIONARIES = {True: "choices become dictionaries", False: "choices stay strings"}
+ESCAPE = {True: "put an apostrophe before what a spreadsheet would run", False: "leave text alone"}
+
+
+class Export(Lazy[bytes]):
+    """The rows of a walk as bytes: lazy, re-iterable, for `for` and `async for`.
+
+    Yields parts of about 64 KiB, each of whole rows. Runs where its rows would: on PostgreSQL
+    the server writes, by COPY; the bytes are the same everywhere. Holds a few parts at a time.
+    """
+
+    def __init__(self, plan: Plan, form: CsvFormat | NdjsonFormat) -> None:
+        super().__init__(plan)
+        self._form = form
+
+    @property
+    def content_type(self) -> str:
+        """The media type, for a response."""
+        return self._form.content_type
+
+    @property
+    def format(self) -> str:
+        """The name of the format, which files of it end with: `csv` or `ndjson`."""
+        return self._form.name
+
+    def _walk(self) -> ExportWalk:
+        self._latest = walk = ExportWalk(self._plan, self._form)
+        return walk
+
+    def _method(self) -> str:
+        return f"{super()._method()}.{self._form.name}()"
+
+
+def csv_export(plan: Plan, header: Any, escape_formulas: bool) -> Export:
+    """Return the rows of `plan` as CSV."""
+    checked_choice(escape_formulas, "escape_formulas", ESCAPE)
+    rows = rows_of(plan.queryset)
+    labels = labels_of(rows, header)
+    copy = CopyFormat("csv", tuple(column_names(rows)), escape_formulas)
+    return Export(plan.exported(copy), CsvFormat(labels, escape_formulas=escape_formulas))
+
+
+def ndjson_export(plan: Plan) -> Export:
+    """Return the rows of `plan` as NDJSON."""
+    names = column_names(rows_of(plan.queryset))
+    return Export(plan.exported(CopyFormat("ndjson", tuple(names))), NdjsonFormat(names))
+
+
+def arrow_reader(plan: Plan, dictionaries: bool) -> pa.RecordBatchReader:
+    """Return the rows of `plan` as Arrow, by the extra `chunkqs[arrow]`."""
+    checked_choice(dictionaries, "dictionaries", DICTIONARIES)
+    rows = rows_of(plan.queryset)
+    names = tuple(column_names(rows))
+    try:
+        import pyarrow as pa
+
+        from .exports.arrow import ArrowFormat
+    except ImportError as error:
+        raise ImportError(
+            'arrow() needs pyarrow, which is not installed: pip install "chunkqs[arrow]".'
+        ) from error
+    from .walks.arrow import batches
+
+    _, compiler, _ = compile_select(rows, connections[rows.db])
+    form = ArrowFormat(names, field_types(compiler), dictionaries=dictionaries)
+    exported = plan.exported(CopyFormat("arrow", names))
+    return pa.RecordBatchReader.from_batches(form.schema, batches(exported, form))
