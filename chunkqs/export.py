@@ -83,7 +83,8 @@ def arrow_reader(plan: Plan, dictionaries: bool) -> pa.RecordBatchReader:
         ) from error
     from .walks.arrow import batches
 
-    _, compiler, _ = compile_select(rows, connections[rows.db])
+    connection = connections[rows.db]
+    _, compiler, _ = compile_select(rows, connection)
     form = ArrowFormat(names, field_types(compiler), dictionaries=dictionaries)
     exported = plan.exported(CopyFormat("arrow", names))
-    return pa.RecordBatchReader.from_batches(form.schema, batches(exported, form))
+    return pa.RecordBatchReader.from_batches(form.schema, batches(exported, form, connection))

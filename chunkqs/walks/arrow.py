@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from ..django_internals.compiler import Block
@@ -22,24 +21,19 @@ TEXT_BYTES = 4 * 1024 * 1024
 ROWS = 65_536
 
 
-class ArrowWalk(Walk):
-    """A walk whose items are lists of rows, or parts of what the server wrote."""
-
-    def __init__(self, plan: Plan) -> None:
-        super().__init__(plan, self._together)
-
-    def _together(self, walk: Walk, rows: list[Any], block: Block) -> list[Any]:
-        return [part for (part,) in rows] if self.is_written else [rows]
+def _together(walk: Walk, rows: list[Any], block: Block) -> list[Any]:
+    """Hand out a list of rows as one item, or a part of what the server wrote."""
+    return [part for (part,) in rows] if walk.is_written else [rows]
 
 
-def batches(plan: Plan, form: ArrowFormat) -> Iterator[Any]:
+def batches(plan: Plan, form: ArrowFormat, connection: BaseDatabaseWrapper) -> Iterator[Any]:
     """Yield record batches, about 64,000 rows or a few megabytes each.
 
     Whoever takes them may do so in threads of its own, which wait for each other: the walk
-    stays on the connection of the thread that has asked for it.
+    stays on `connection`, of the thread that has asked for it.
     """
-    walk = ArrowWalk(plan)
-    items = _items(walk, connections[plan.queryset.db])
+    walk = Walk(plan, _together)
+    items = _items(walk, connection)
     try:
         for item in items:
             yield from _texts(item, items, form) if walk.is_written else _rows(item, items, form)

@@ -33,7 +33,7 @@ class ExportWalk(Walk):
     """
 
     def __init__(self, plan: Plan, form: Format) -> None:
-        super().__init__(plan, self._parts)
+        super().__init__(plan, _parts)
         self._form = form
         self._head = form.head()
         self._ends: list[int] = []
@@ -52,11 +52,14 @@ class ExportWalk(Walk):
             return given.before
         return self._positioner(given.block[self._ends[-left - 1] - 1])
 
-    def _parts(self, walk: Walk, rows: list[Any], block: Block) -> list[bytes]:
-        if self.is_written:
-            return [part for (part,) in rows]
+    def write(self, rows: list[Any]) -> list[bytes]:
+        """Write rows, and remember where each part ends."""
         parts, self._ends = write_parts(rows, self._form.write)
         return parts
+
+
+def _parts(walk: Any, rows: list[Any], block: Block) -> list[bytes]:
+    return [part for (part,) in rows] if walk.is_written else walk.write(rows)
 
 
 def write_parts(
