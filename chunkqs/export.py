@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 from django.db import connections
 
@@ -10,18 +10,36 @@ from .arguments import checked_choice
 from .databases.base import CopyFormat
 from .django_internals.compiler import compile_select
 from .django_internals.values import field_types
+from .django_internals.values import names_of_values as column_names
 from .exports.csv import CsvFormat
 from .exports.ndjson import NdjsonFormat
-from .exports.rows import column_names, labels_of, rows_of
+from .exports.rows import labels_of, rows_of
 from .lazy import Lazy
-from .walks.export import ExportWalk
+from .walks.export import ExportWalk, Writer
 from .walks.plan import Plan
 
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from .exports.arrow import ArrowFormat
+
 DICTIONARIES = {True: "choices become dictionaries", False: "choices stay strings"}
 ESCAPE = {True: "put an apostrophe before what a spreadsheet would run", False: "leave text alone"}
+
+
+class Format(Protocol):
+    """How an export is written."""
+
+    @property
+    def name(self) -> str:
+        """What files of it end with."""
+
+    @property
+    def content_type(self) -> str:
+        """The media type."""
+
+    def begun(self) -> Writer:
+        """Return what writes the rows of one walk."""
 
 
 class Export(Lazy[bytes]):
@@ -31,7 +49,7 @@ class Export(Lazy[bytes]):
     the server writes, by COPY; the bytes are the same everywhere. Holds a few parts at a time.
     """
 
-    def __init__(self, plan: Plan, form: CsvFormat | NdjsonFormat) -> None:
+    def __init__(self, plan: Plan, form: Format) -> None:
         super().__init__(plan)
         self._form = form
 
@@ -46,7 +64,7 @@ class Export(Lazy[bytes]):
         return self._form.name
 
     def _walk(self) -> ExportWalk:
-        self._latest = walk = ExportWalk(self._plan, self._form)
+        self._latest = walk = ExportWalk(self._plan, self._form.begun())
         return walk
 
     def _method(self) -> str:
@@ -71,20 +89,35 @@ def ndjson_export(plan: Plan) -> Export:
 def arrow_reader(plan: Plan, dictionaries: bool) -> pa.RecordBatchReader:
     """Return the rows of `plan` as Arrow, by the extra `chunkqs[arrow]`."""
     checked_choice(dictionaries, "dictionaries", DICTIONARIES)
+    form, copy = _arrow_format(plan, "arrow", dictionaries=dictionaries)
+    import pyarrow as pa
+
+    from .walks.arrow import batches
+
+    connection = connections[plan.queryset.db]
+    rows = batches(plan.exported(copy), form, connection)
+    return pa.RecordBatchReader.from_batches(form.schema, rows)
+
+
+def parquet_export(plan: Plan, compression: str) -> Export:
+    """Return the rows of `plan` as a Parquet file, by the extra `chunkqs[arrow]`."""
+    form, copy = _arrow_format(plan, "parquet")
+    from .exports.parquet import ParquetFormat
+
+    return Export(plan.exported(copy), ParquetFormat(form, compression))
+
+
+def _arrow_format(
+    plan: Plan, method: str, *, dictionaries: bool = False
+) -> tuple[ArrowFormat, CopyFormat]:
     rows = rows_of(plan.queryset)
     names = tuple(column_names(rows))
     try:
-        import pyarrow as pa
-
         from .exports.arrow import ArrowFormat
     except ImportError as error:
         raise ImportError(
-            'arrow() needs pyarrow, which is not installed: pip install "chunkqs[arrow]".'
+            f'{method}() needs pyarrow, which is not installed: pip install "chunkqs[arrow]".'
         ) from error
-    from .walks.arrow import batches
-
-    connection = connections[rows.db]
-    _, compiler, _ = compile_select(rows, connection)
+    _, compiler, _ = compile_select(rows, connections[rows.db])
     form = ArrowFormat(names, field_types(compiler), dictionaries=dictionaries)
-    exported = plan.exported(CopyFormat("arrow", names))
-    return pa.RecordBatchReader.from_batches(form.schema, batches(exported, form, connection))
+    return form, CopyFormat("arrow", names)

@@ -50,7 +50,7 @@ def selects_composite(queryset: QuerySet[Any, Any]) -> bool:
 def with_iterable_class(queryset: QuerySet[Any, Any], kind: type) -> QuerySet[Any, Any]:
     """Return a clone whose rows are built by an iterable class of our own."""
     clone = queryset.all()
-    clone._iterable_class = kind  # type: ignore[attr-defined]
+    clone._iterable_class = kind
     return clone
 
 

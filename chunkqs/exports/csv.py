@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any
+from typing import Any, Self
 
 from .documents import Document
 from .text import PLAIN, TEXTS, writer_of
@@ -37,6 +37,18 @@ class CsvFormat:
         if len(columns) == 1:
             columns = [map(_alone, columns[0])]
         return ("\n".join(map(",".join, zip(*columns, strict=True))) + "\n").encode()
+
+    def take(self, part: bytes) -> bytes:
+        """Return lines that the server has written, as they are."""
+        return part
+
+    def tail(self) -> bytes:
+        """Return nothing: the last line ends as all do."""
+        return b""
+
+    def begun(self) -> Self:
+        """Return itself: nothing changes while rows are written."""
+        return self
 
     def _cells(self, column: tuple[Any, ...]) -> Iterable[str]:
         """Write a column at once, the faster as its values are of one type."""

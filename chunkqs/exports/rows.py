@@ -25,7 +25,7 @@ from ..hydration.hydrator import WRITERS, each
 from .documents import Document, document_of
 
 
-class RowIterable(ValuesListIterable):
+class RowIterable(ValuesListIterable):  # type: ignore[type-arg]
     """The rows of an export: those of `values_list()`, but documents are JSON text."""
 
 

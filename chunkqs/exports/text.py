@@ -89,7 +89,7 @@ def _trimmed(text: str, microsecond: int) -> str:
 
 
 def duration_text(value: timedelta) -> str:
-    """Write ISO 8601 in days, hours, minutes and seconds, as Django's `parse_duration()` reads it."""
+    """Write ISO 8601 in days, hours, minutes and seconds, which `parse_duration()` reads."""
     sign, value = ("-", -value) if value < timedelta(0) else ("", value)
     minutes, seconds = divmod(value.seconds, 60)
     hours, minutes = divmod(minutes, 60)

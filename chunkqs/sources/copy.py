@@ -125,11 +125,15 @@ class CallersCopySource(CopySource):
     ) -> Any:
         """Read the rest of the export, then run the caller's query."""
         if self._is_reading and self._is_alive():
-            spool = Spool()
-            while part := super()._read():
-                spool.write(part)
-            self._spool = spool
-            self._leave("RELEASE SAVEPOINT")
+            self._spool = Spool()
+            try:
+                while part := super()._read():
+                    self._spool.write(part)
+            except Error as error:  # which is the export's, not that of the caller's query
+                self._spool.error = error
+                self._end_early()
+            else:
+                self._leave("RELEASE SAVEPOINT")
         return execute(sql, params, many, context)
 
     def _read(self) -> bytes:
@@ -192,9 +196,11 @@ class Spool:
     """Parts in a temporary file, in memory while they are few."""
 
     def __init__(self) -> None:
-        self._file = SpooledTemporaryFile(max_size=SPOOL_MEMORY)
+        self._file = SpooledTemporaryFile(max_size=SPOOL_MEMORY)  # noqa: SIM115
         self._sizes: deque[int] = deque()
         self._is_read = False
+        self.error: Error | None = None
+        """What the export ended with, to be raised after its parts."""
 
     def write(self, part: bytes) -> None:
         """Append a part."""
@@ -207,5 +213,7 @@ class Spool:
             self._is_read = True
         if not self._sizes:
             self._file.close()
+            if self.error is not None:
+                raise self.error
             return b""
         return self._file.read(self._sizes.popleft())

@@ -60,9 +60,7 @@ class CopyStream(Stream):
         self._log("a COPY on a private connection")
         return self._begun(CopySource(cursor, private.close), copying, compiler)
 
-    def _begun(
-        self, source: CopySource, copying: Statement, compiler: SQLCompiler
-    ) -> OpenSource:
+    def _begun(self, source: CopySource, copying: Statement, compiler: SQLCompiler) -> OpenSource:
         try:
             source.begin(copying)
         except BaseException:

@@ -16,14 +16,20 @@ PART_BYTES = 64 * 1024
 FIRST_ROWS = 64
 
 
-class Format(Protocol):
-    """How rows are written."""
+class Writer(Protocol):
+    """Writes the rows of one walk."""
 
     def head(self) -> bytes:
         """Return what comes before the rows."""
 
     def write(self, rows: list[Any]) -> bytes:
-        """Write whole rows."""
+        """Write whole rows; b"" where they wait for more."""
+
+    def take(self, part: bytes) -> bytes:
+        """Return what becomes of whole rows that the server has written."""
+
+    def tail(self) -> bytes:
+        """Return what comes after the rows."""
 
 
 class ExportWalk(Walk):
@@ -32,16 +38,23 @@ class ExportWalk(Walk):
     The head comes first, before any query.
     """
 
-    def __init__(self, plan: Plan, form: Format) -> None:
+    def __init__(self, plan: Plan, writer: Writer) -> None:
         super().__init__(plan, _parts)
-        self._form = form
-        self._head = form.head()
+        self._writer = writer
+        self._head = writer.head()
         self._ends: list[int] = []
+        self._has_tail = True
 
     def advance(self) -> Iterator[Any] | None:
         """Return the next parts; None at the end. Raise as a walk does."""
         head, self._head = self._head, b""
-        return iter([head]) if head and self.is_going else super().advance()
+        if head and self.is_going:
+            return iter([head])
+        items = super().advance()
+        if items is None and self.is_complete and self._has_tail:
+            self._has_tail = False
+            return iter([tail]) if (tail := self._writer.tail()) else None
+        return items
 
     @property
     def position(self) -> Position | None:
@@ -52,14 +65,18 @@ class ExportWalk(Walk):
             return given.before
         return self._positioner(given.block[self._ends[-left - 1] - 1])
 
-    def write(self, rows: list[Any]) -> list[bytes]:
+    def parts(self, rows: list[Any]) -> list[bytes]:
         """Write rows, and remember where each part ends."""
-        parts, self._ends = write_parts(rows, self._form.write)
+        if self.is_written:
+            taken = (self._writer.take(part) for (part,) in rows)
+            return [part for part in taken if part]
+        parts, self._ends = write_parts(rows, self._writer.write)
         return parts
 
 
 def _parts(walk: Any, rows: list[Any], block: Block) -> list[bytes]:
-    return [part for (part,) in rows] if walk.is_written else walk.write(rows)
+    parts: list[bytes] = walk.parts(rows)
+    return parts
 
 
 def write_parts(

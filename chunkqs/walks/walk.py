@@ -80,6 +80,11 @@ class Walk:
         return self._state is State.GOING
 
     @property
+    def is_complete(self) -> bool:
+        """Whether its rows ran out."""
+        return self._state is State.COMPLETE
+
+    @property
     def before(self) -> Position | None:
         """The position of the last row before those that were handed out last."""
         return self._given.before

@@ -9,6 +9,7 @@ from __future__ import annotations
 import selectors
 from contextlib import suppress
 from threading import Event, Semaphore, Thread
+from types import SimpleNamespace
 from typing import Any
 
 #: Bytes of whole rows that are handed on together.
@@ -46,9 +47,7 @@ class Psycopg2Copy:
     def execute(self, sql: str, params: Any = None) -> None:
         """Begin, and wait for the first part or the error that comes instead."""
         statement = self._cursor.mogrify(sql, params)
-        self._thread = Thread(
-            target=self._run, args=(statement,), name="chunkqs COPY", daemon=True
-        )
+        self._thread = Thread(target=self._run, args=(statement,), name="chunkqs COPY", daemon=True)
         self._thread.start()
         self._given.acquire()
         if self._error is not None:
@@ -125,8 +124,10 @@ class Psycopg3Copy:
         """Begin, and wait for the server to agree."""
         from psycopg import ClientCursor, pq
 
-        statement = ClientCursor(self._connection).mogrify(sql, params)
-        self._pgconn.send_query(statement.encode())
+        statement = ClientCursor(self._connection).mogrify(sql, params).encode()
+        # Where Django looks for what was executed last.
+        self._query = SimpleNamespace(query=statement)
+        self._pgconn.send_query(statement)
         while self._pgconn.flush():
             self._wait(selectors.EVENT_WRITE)
         result = self._result()
