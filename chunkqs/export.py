@@ -64,8 +64,7 @@ class Export(Lazy[bytes]):
         return self._form.name
 
     def _walk(self) -> ExportWalk:
-        self._latest = walk = ExportWalk(self._plan, self._form.begun())
-        return walk
+        return ExportWalk(self._plan, self._form.begun())
 
     def _method(self) -> str:
         return f"{super()._method()}.{self._form.name}()"

@@ -17,6 +17,7 @@ from django.db.backends.utils import CursorWrapper
 
 from ..django_internals.compiler import Statement
 from ..django_internals.values import Conversion
+from .statistics import Distribution, Step
 
 if TYPE_CHECKING:
     from .session import Session
@@ -153,6 +154,17 @@ class Database:
         """Whether `explain()` has an answer."""
         return type(self).explain is not Database.explain
 
+    def distributions(self, table: str, columns: Sequence[str]) -> list[Distribution]:
+        """Return how the planner knows the values of a table's columns to be distributed.
+
+        One for each column, as far as all columns before it are known.
+        """
+        return []
+
+    def value_in_step(self, type: str, step: Step, share: float) -> tuple[str, tuple[Any, ...]]:
+        """Return the SQL of the value that lies so far from the low end of a step to the other."""
+        raise NotImplementedError
+
     def session(self, statement: Statement) -> Session | None:
         """Return what reads and compares the sessions that `statement` runs in, without a query.
 
@@ -229,6 +241,11 @@ class Database:
     def sorted_by(self, statement: Statement, length: int) -> Statement:
         """Return `statement` as one that sorts by the first `length` bytes of its values."""
         return statement
+
+    @property
+    def alias(self) -> str:
+        """The connection's name in DATABASES."""
+        return str(self.connection.alias)
 
     @property
     def label(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Iterator
 from enum import Enum
@@ -9,7 +10,7 @@ from threading import RLock
 from typing import Any, NamedTuple
 from weakref import WeakSet
 
-from django.db import connections
+from django.db import Error, connections
 
 from ..django_internals.compiler import Block
 from ..errors import StreamInterrupted
@@ -18,6 +19,8 @@ from ..sources.cursor import Source
 from ..sources.sizing import FixedSize, row_bound
 from .build import Build, builder
 from .plan import Plan, Positioner
+
+logger = logging.getLogger("chunkqs")
 
 
 class State(Enum):
@@ -45,7 +48,11 @@ class Given(NamedTuple):
 #: What the caller gets of the rows of a chunk: themselves, or the one Chunk that they are.
 Items = Callable[["Walk", list[Any], Block], list[Any]]
 
+#: Every walk, to be told of a fork.
 WALKS: WeakSet[Walk] = WeakSet()
+#: What a forked process must not even drop: a driver says goodbye to the server then, in the
+#: name of the parent process.
+INHERITED: list[Source] = []
 
 
 class Walk:
@@ -63,6 +70,7 @@ class Walk:
         self._state = State.GOING
         self._source: Source | None = None
         self._block: Block = []
+        self._built = 0
         self._error: Exception | None = None
         self._process = os.getpid()
         self._given = Given(plan.after, iter(()), 0)
@@ -176,18 +184,24 @@ class Walk:
         if self._error is not None:
             error, self._error = self._error, None
             raise error
-        is_new = not self._block
+        is_new = self._built == len(self._block)
         if is_new and not self._fetch():
             return Given(before, iter(()), 0), True
-        part, self._block = self._block[: self._at_once], self._block[self._at_once :]
+        part = self._block[self._built : self._built + self._at_once]
+        self._built += len(part)
+        if self._built == len(self._block):
+            self._drop_block()
         rows, part, self._error = self._build(part)
         if self._error is not None:
-            self._block = []
+            self._drop_block()
         if is_new:
             self._sizes.observe(part, rows)
         self.number += 1
         items = self._as_items(self, rows, part)
         return Given(before, iter(items), len(items), part), False
+
+    def _drop_block(self) -> None:
+        self._block, self._built = [], 0
 
     def _fetch(self) -> bool:
         """Fetch the next block, from a source that is opened for the first one."""
@@ -201,6 +215,7 @@ class Walk:
         plan = self._plan
         self._alias = plan.queryset.db
         self._connection = connections[self._alias]
+        self._errors = (Error, self._connection.Database.Error, OSError)
         opened, self._positioner = plan.open(self._connection)
         self._source = opened.source
         self.is_written = opened.is_written
@@ -213,6 +228,7 @@ class Walk:
     # What _open() sets.
     _alias: str
     _connection: Any
+    _errors: tuple[type[Exception], ...] = (Error,)
     _build: Build
     _at_once: int
     _sizes: FixedSize
@@ -233,8 +249,7 @@ class Walk:
         if not self._lock.acquire(blocking=False):
             # The thread that advances will notice. It need not wait for its query.
             self._end(state)
-            if self._source is not None:
-                self._source.cancel()
+            self._cancel()
             return
         try:
             self._end(state)
@@ -242,6 +257,16 @@ class Walk:
                 self._release()
         finally:
             self._lock.release()
+
+    def _cancel(self) -> None:
+        """Ask the server to end the query that another thread waits for."""
+        source = self._source
+        if source is None:
+            return
+        try:
+            source.cancel()
+        except self._errors as error:
+            logger.debug("Could not cancel the query of a walk: %s", error)
 
     def _end(self, state: State) -> None:
         if self._state is State.GOING:
@@ -253,16 +278,20 @@ class Walk:
         self._given = Given(self.position, iter(()), 0)
         for _ in given.items:
             pass
-        self._block = []
+        self._drop_block()
         source, self._source = self._source, None
-        if source is not None and os.getpid() == self._process:
+        if source is None:
+            return
+        if os.getpid() == self._process:
             source.close()
+        else:
+            INHERITED.append(source)
 
     def forget(self) -> None:
         """Hand out no row in a forked process: what is open is the parent's."""
         for _ in self._given.items:
             pass
-        self._block = []
+        self._drop_block()
 
 
 def _forget_in_child() -> None:

@@ -210,7 +210,9 @@ def test_duckdb_reads_djangos_values(tmp_path: Any) -> None:
     types = {"decimal": "DECIMAL(20,6)", "moment": "TIMESTAMPTZ", "clock": "TIME", "uuid": "UUID"}
     casts = ", ".join(f'"{name}"::{types.get(name, "VARCHAR")} AS "{name}"' for name in types)
     others = ", ".join(f'"{name}"' for name in names if name not in types)
-    as_text = "all_varchar=false, types={'decimal': 'VARCHAR', 'char': 'VARCHAR', 'text': 'VARCHAR'}"
+    as_text = (
+        "all_varchar=false, types={'decimal': 'VARCHAR', 'char': 'VARCHAR', 'text': 'VARCHAR'}"
+    )
     for source in (
         f"read_csv('{tmp_path}/every.csv', header=true, {as_text}, nullstr='', "
         "allow_quoted_nulls=false)",

@@ -12,10 +12,12 @@ from django.db.backends.utils import CursorWrapper
 from ...django_internals.compiler import Statement
 from ...django_internals.values import Conversion
 from ..base import CopyFormat, CopyReader, Cursor, Database, Explanation, TransientError
+from ..statistics import Distribution, Step
 from .copying import cells_of, copy_statement
 from .plan import explain
 from .psycopg import Driver, driver_of
 from .session import PostgreSQLSession
+from .statistics import distributions, value_sql
 
 #: Serialisation failure (a replica's recovery conflict too), deadlock, lock timeout.
 CONFLICT_STATES = {"40001", "40P01", "55P03"}
@@ -53,6 +55,14 @@ class PostgreSQL(Database):
         """Read rows and width off the top of the plan."""
         with self.connection.cursor() as cursor:
             return explain(cursor, statement).explanation
+
+    def distributions(self, table: str, columns: Sequence[str]) -> list[Distribution]:
+        """Read `pg_stats`: one query, and one for each column."""
+        return distributions(self.connection, table, columns)
+
+    def value_in_step(self, type: str, step: Step, share: float) -> tuple[str, tuple[Any, ...]]:
+        """Compute the value where the type has arithmetic, else take the nearer end."""
+        return value_sql(type, step, share)
 
     def session(self, statement: Statement) -> PostgreSQLSession:
         """Return the session with its settings, role and search path."""
