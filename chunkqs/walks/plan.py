@@ -12,13 +12,16 @@ from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import QuerySet
 
+from ..databases.base import CopyFormat
 from ..django_internals.routing import planning_alias
 from ..errors import KeysetError
+from ..exports.rows import rows_of
 from ..hydration.origins import UNKNOWN
 from ..keyset.keyset import Keyset, keyset_of
 from ..keyset.query import KeysetQuery
 from ..keyset.ranges import Position
 from ..keyset.tokens import encode
+from ..sources.copy_stream import CopyStream
 from ..sources.keyset import KeysetSource, read_types
 from ..sources.retries import Retries
 from ..sources.sizing import Sizing
@@ -59,6 +62,13 @@ class Plan(ABC):
     def chunked(self, sizing: Sizing) -> Plan:
         """Return the plan of the same rows in chunks, in a total order if the query has one."""
 
+    @abstractmethod
+    def exported(self, copy: CopyFormat) -> Plan:
+        """Return the plan of the same rows as tuples, which the server may write itself.
+
+        Raise TypeError for a query whose columns cannot be exported.
+        """
+
     def between(self, after: Position | None, until: Position | None) -> QuerySet[Any, Any]:
         """Return the rows after `after`, up to and with `until`, as a plain queryset."""
         keyset = self.needed_keyset()
@@ -93,6 +103,8 @@ class StreamPlan(Plan):
     """One query, read through a server-side cursor or whatever fits the connection."""
 
     wishes: Wishes = Wishes()
+    copy: CopyFormat | None = None
+    """What the server is to write, where it can write an export itself."""
 
     method = "stream"
 
@@ -101,7 +113,8 @@ class StreamPlan(Plan):
         query = KeysetQuery(self.keyset, connection) if self.keyset else None
         if query is not None:
             read_types(query, connection)
-        stream = Stream(
+        kind = partial(CopyStream, copy=self.copy) if self.copy else Stream
+        stream = kind(
             queryset,
             connection,
             self.sizing,
@@ -131,6 +144,9 @@ class StreamPlan(Plan):
         return replace(
             self, sizing=sizing, whole_chunks=True, keyset=keyset, queryset=keyset.queryset
         )
+
+    def exported(self, copy: CopyFormat) -> Plan:
+        return replace(self, queryset=rows_of(self.queryset), whole_chunks=True, copy=copy)
 
 
 def _open_by_keyset(queryset: QuerySet[Any, Any], connection: BaseDatabaseWrapper) -> OpenSource:
@@ -175,3 +191,8 @@ class KeysetPlan(Plan):
 
     def chunked(self, sizing: Sizing) -> Plan:
         return replace(self, sizing=sizing, whole_chunks=True)
+
+    def exported(self, copy: CopyFormat) -> Plan:
+        callers = self.needed_keyset()
+        keyset = replace(callers, source=rows_of(callers.source))
+        return replace(self, queryset=keyset.queryset, keyset=keyset, whole_chunks=True)

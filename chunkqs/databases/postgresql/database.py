@@ -11,9 +11,19 @@ from django.db import Error
 from django.db.backends.utils import CursorWrapper
 
 from ...django_internals.compiler import Statement
-from ..base import Cursor, Database, Explanation, RepeatedWork, TransientError
+from ...django_internals.values import Conversion
+from ..base import (
+    CopyFormat,
+    CopyReader,
+    Cursor,
+    Database,
+    Explanation,
+    RepeatedWork,
+    TransientError,
+)
 from ..statistics import Distribution, Step
 from ..transport import Transport
+from .copying import cells_of, copy_statement
 from .plan import explain
 from .psycopg import Driver, driver_of
 from .repeated_work import repeated_work
@@ -30,6 +40,9 @@ USER_REQUEST = "user request"
 
 LEADING_WORD = re.compile(r"[a-z0-9]*")
 
+#: libpq's number for a connection in the middle of a statement.
+ACTIVE = 1
+
 
 class PostgreSQL(Database):
     """PostgreSQL, directly or behind pgbouncer."""
@@ -42,6 +55,8 @@ class PostgreSQL(Database):
     reads_nulls_by_index_order = True
     knows_types = True
     names_derived_columns = True
+    writes_jsonb = True
+    writes_exports = True
 
     @cached_property
     def driver(self) -> Driver:
@@ -109,6 +124,32 @@ class PostgreSQL(Database):
     def prepare_cursor(self, cursor: Cursor) -> Cursor:
         """Have psycopg 3 read timestamps by `datetime.fromisoformat()`."""
         return self.driver.prepare_cursor(cursor)
+
+    def copy_statement(
+        self,
+        cursor: CursorWrapper,
+        statement: Statement,
+        conversions: Sequence[Conversion],
+        copy: CopyFormat,
+    ) -> Statement | None:
+        """Ask for the types of the columns; None where one is not for the server to write."""
+        if Conversion.OTHER in conversions or not self.driver.shows_iso_dates(cursor):
+            return None
+        sql = f"SELECT * FROM ({statement.sql}) AS query LIMIT 0"
+        cursor.execute(sql, statement.params)
+        types = [column[1] for column in cursor.description][: len(conversions)]
+        cells = cells_of(types, conversions, copy)
+        if cells is None:
+            return None
+        return Statement(copy_statement(statement.sql, cells, copy), statement.params)
+
+    def copy_reader(self, cursor: CursorWrapper) -> CopyReader:
+        """Return the driver's way to read a COPY."""
+        return self.driver.copy_reader(cursor.cursor)
+
+    def is_busy(self, driver_connection: Any) -> bool:
+        """Return what libpq knows, without a query."""
+        return bool(driver_connection.info.transaction_status == ACTIVE)
 
     def connection_limit(self) -> int | None:
         """Return the least of the server's, the database's and the role's limit."""
