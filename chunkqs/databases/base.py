@@ -7,6 +7,7 @@ is a subclass in a file of its own, named in `chunkqs.databases.DATABASES`.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from enum import Enum
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from .session import Session
 
 Cursor = TypeVar("Cursor")
+Result = TypeVar("Result")
 
 
 class TransientError(Enum):
@@ -160,6 +162,13 @@ class Database:
     def sorted_by(self, statement: Statement, length: int) -> Statement:
         """Return `statement` as one that sorts by the first `length` bytes of its values."""
         return statement
+
+    def run_within(self, seconds: float, work: Callable[[], Result]) -> Result | None:
+        """Return what `work`, which reads by one query, returns; None if that takes longer.
+
+        There is no limit where the database is not known to end a query by itself.
+        """
+        return work()
 
     @property
     def label(self) -> str:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import sys
+from collections.abc import Callable
 from typing import Any
 
 from django.db import Error
 from django.db.backends.utils import CursorWrapper
+from django.db.transaction import atomic, set_rollback
 
 from ...django_internals.compiler import Statement
-from ..base import Cursor, Database, Explanation, TransientError
+from ..base import Cursor, Database, Explanation, Result, TransientError
 from .psycopg import read_fast
 from .session import PostgreSQLSession
 
@@ -104,6 +106,22 @@ class PostgreSQL(Database):
         the first value."""
         db_type = self._type(field)
         return f"%s::{db_type}" if db_type.endswith("[]") else "%s"
+
+    def run_within(self, seconds: float, work: Callable[[], Result]) -> Result | None:
+        """Run `work` in a transaction or savepoint of its own, which takes the limit back."""
+        alias = self.connection.alias
+        try:
+            with atomic(using=alias):
+                with self.connection.cursor() as cursor:
+                    limit = max(1, round(seconds * 1000))
+                    cursor.execute(f"SET LOCAL statement_timeout = {limit}")
+                result = work()
+                set_rollback(True, using=alias)
+        except Error as error:
+            if self.transient_error(error) is not TransientError.TIMEOUT:
+                raise
+            return None
+        return result
 
     def _type(self, field: Any) -> str:
         return (field.db_type(self.connection) or "") if field is not None else ""
