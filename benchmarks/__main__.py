@@ -5,27 +5,23 @@ from __future__ import annotations
 import argparse
 import os
 import time
-from pathlib import Path
+
+from tools.children import FailedError
 
 from . import plots
+from .arguments import parser
 from .outcomes import Measured, Outcome
-from .processes import FailedError, fill, run
+from .processes import fill, run
 from .report import report
 from .scenarios import FULL_RUN, LARGE_ROWS, Scenario, first_row_sizes, scenarios, wide_rows
 from .servers import DRIVERS, Server, servers
 
-FOLDER = Path(__file__).resolve().parent
-
 
 def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
     rows = int(os.environ.get("ROWS") or FULL_RUN)
-    parser.add_argument("--rows", type=int, default=rows, help="events in the table")
-    rounds = 3 if rows >= FULL_RUN else 1
-    parser.add_argument("--rounds", type=int, default=rounds, help="of which the median counts")
-    parser.add_argument("--only", default="", help="scenarios whose title has this in it")
-    parser.add_argument("--output", type=Path, default=FOLDER, help="folder for the results")
-    return parser.parse_args()
+    options = parser(__doc__, rows=rows, rounds=3 if rows >= FULL_RUN else 1)
+    options.add_argument("--only", default="", help="scenarios whose title has this in it")
+    return options.parse_args()
 
 
 def prepare(rows: int, found: list[Server]) -> None:

@@ -7,15 +7,14 @@ follow, that can decide between the index (the first row at once) and a sort (th
 
 from __future__ import annotations
 
-import argparse
 import os
 import time
 from collections.abc import Iterator
 from dataclasses import dataclass
-from pathlib import Path
 from statistics import median
 from typing import Any
 
+from .arguments import parser
 from .machine import machine, versions
 from .processes import fill
 from .servers import servers
@@ -58,7 +57,7 @@ def querysets() -> dict[str, Any]:
 
 def walk(queryset: Any, fraction: float) -> Seen:
     """Read the whole of a query on a connection of its own."""
-    from .peers import driver_connection
+    from .driver import driver_connection
 
     sql, parameters = queryset.query.sql_with_params()
     connection = driver_connection()
@@ -102,14 +101,6 @@ def lines(rounds: int) -> Iterator[str]:
         yield line(name, queryset, rounds)
 
 
-def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rows", type=int, default=1_000_000)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--output", type=Path, default=Path(__file__).parent)
-    return parser.parse_args()
-
-
 def connect(rows: int) -> None:
     """Let Django know of the database, in this process."""
     url = servers()[0].url(rows)
@@ -125,7 +116,7 @@ def connect(rows: int) -> None:
 
 
 def main() -> None:
-    given = arguments()
+    given = parser(__doc__, rows=1_000_000).parse_args()
     connect(given.rows)
     text = [
         HEAD.format(machine=machine(), versions=versions(), rows=given.rows, rounds=given.rounds)

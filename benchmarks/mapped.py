@@ -9,7 +9,7 @@ from django.db import connection
 from sqlalchemy import DateTime, Engine, Numeric, create_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from .peers import driver_connection
+from .driver import driver_connection
 
 DIALECTS = {"postgresql": "postgresql+psycopg2", "mysql": "mysql+mysqldb", "sqlite": "sqlite"}
 

@@ -5,41 +5,16 @@ Prints two lines of JSON: at the start of the walk, and at its end with what was
 
 from __future__ import annotations
 
-import gc
 import json
 import sys
-import time
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, replace
 from itertools import islice, repeat
 from typing import Any
 
 import django
 
-#: How often a walk looks at the clock.
-LOOK_ROWS = 2_000
-
-
-@dataclass(frozen=True)
-class Task:
-    """Which walk, over which rows, and how far."""
-
-    way: str
-    queryset: str
-    limit: int | None = None
-    seconds: float = float("inf")
-    loops: int = 0
-    """Turns of an empty loop that the caller works on each row."""
-
-
-@dataclass(frozen=True)
-class Result:
-    """One walk: seconds to the first row and to the last, and bytes held at the most."""
-
-    rows: int
-    first_row: float
-    seconds: float
-    memory: int
+from .task import Task
 
 
 def querysets() -> dict[str, Any]:
@@ -56,26 +31,19 @@ def querysets() -> dict[str, Any]:
     }
 
 
-def measure(task: Task) -> Result:
+def run(task: Task) -> dict[str, Any]:
     """Walk, for at most `limit` rows or `seconds`."""
     from benchmarks.ways import WAYS
-    from example_site.events.walks import PeakMemory
+    from tools.measuring import measure
 
-    way, queryset = WAYS[task.way], querysets()[task.queryset]
-    gc.collect()
-    memory = PeakMemory()
+    way = WAYS[task.way]
+
+    def rows(queryset: Any, chunk_size: int | None) -> Iterable[Any]:
+        return islice(worked_on(iter(way(queryset, chunk_size)), task.loops), task.limit)
+
+    queryset = querysets()[task.queryset]
     say(started=True)
-    begin = time.perf_counter()
-    with way.around():
-        rows = islice(worked_on(iter(way.rows(queryset)), task.loops), task.limit)
-        count = sum(1 for _ in islice(rows, 1))
-        first_row = time.perf_counter() - begin
-        while more := sum(1 for _ in islice(rows, LOOK_ROWS)):
-            count += more
-            if time.perf_counter() - begin > task.seconds:
-                break
-        seconds = time.perf_counter() - begin
-    return Result(count, first_row, seconds, memory.growth())
+    return asdict(measure(replace(way, rows=rows), queryset, seconds=task.seconds))
 
 
 def worked_on(rows: Iterator[Any], loops: int) -> Iterator[Any]:
@@ -100,7 +68,7 @@ def main() -> None:
     from django.db import connection
 
     connection.ensure_connection()
-    say(result=asdict(measure(Task(**json.loads(sys.argv[1])))))
+    say(result=run(Task(**json.loads(sys.argv[1]))))
 
 
 if __name__ == "__main__":

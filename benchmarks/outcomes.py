@@ -6,10 +6,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from statistics import median
 
-from .measure import Result
-from .scenarios import Scenario
+from tools.measuring import Result
 
-Samples = list[tuple[float, int]]
+from .processes import Samples
+from .scenarios import Scenario
 
 
 @dataclass

@@ -8,14 +8,15 @@ from typing import Any
 
 from django.db import connection
 
-#: Rows that a peer fetches at a time: as many as Django's .iterator().
-CHUNK = 2_000
+from tools.ways import CHUNK_SIZE
+
+from .driver import driver_connection
 
 
 def chunkator_rows(queryset: Any) -> Iterable[Any]:
     from chunkator import chunkator  # type: ignore[import-untyped]
 
-    rows: Iterable[Any] = chunkator(queryset, CHUNK)
+    rows: Iterable[Any] = chunkator(queryset, CHUNK_SIZE)
     return rows
 
 
@@ -27,7 +28,7 @@ def sqlalchemy_rows(queryset: Any) -> Iterable[Any]:
     from .mapped import Event, engine
 
     with Session(engine()) as session:
-        yield from session.scalars(select(Event).execution_options(yield_per=CHUNK))
+        yield from session.scalars(select(Event).execution_options(yield_per=CHUNK_SIZE))
 
 
 def cursor_rows(queryset: Any) -> Iterable[Any]:
@@ -45,7 +46,7 @@ def select_of(queryset: Any) -> str:
 
 def _postgresql_cursor(sql: str) -> Iterable[Any]:
     cursor = driver_connection().cursor("chunkqs_bench")
-    cursor.itersize = CHUNK
+    cursor.itersize = CHUNK_SIZE
     cursor.execute(sql)
     rows: Iterable[Any] = cursor
     return rows
@@ -56,7 +57,7 @@ def _mysql_cursor(sql: str) -> Iterator[Any]:
 
     cursor = connection.get_new_connection(connection.get_connection_params()).cursor(SSCursor)
     cursor.execute(sql)
-    while block := cursor.fetchmany(CHUNK):
+    while block := cursor.fetchmany(CHUNK_SIZE):
         yield from block
 
 
@@ -98,19 +99,3 @@ class Sink:
 
     def write(self, row: bytes) -> None:
         self.rows += 1
-
-
-def driver_connection() -> Any:
-    """Connect by the driver that Django uses, without anything of Django's."""
-    from django.db.backends.postgresql.psycopg_any import is_psycopg3
-
-    given = connection.get_connection_params()
-    names = ("dbname", "user", "password", "host", "port")
-    parameters = {name: given[name] for name in names if given.get(name)}
-    if is_psycopg3:
-        import psycopg
-
-        return psycopg.connect(**parameters)
-    import psycopg2
-
-    return psycopg2.connect(**parameters)

@@ -7,26 +7,28 @@ import math
 import os
 import subprocess
 import sys
-import tempfile
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 import psutil
 
-from .measure import Result, Task
+from tools.children import child
+from tools.measuring import Result
+
+from .task import Task
 
 ROOT = Path(__file__).resolve().parent.parent
 #: Seconds between two looks at the memory of a walk.
 INTERVAL = 0.05
-#: After so many seconds a process is ended, and its walk counts as failed.
-PATIENCE = 900
+#: Seconds after which a process is killed, and its walk counts as failed.
+LIMIT_SECONDS = 900
 
-
-class FailedError(Exception):
-    """A process ended without a result."""
+Samples = list[tuple[float, int]]
 
 
 @dataclass
@@ -34,7 +36,7 @@ class Memory:
     """What a process holds above what it held at the start, in bytes, by seconds from there."""
 
     process: psutil.Process
-    samples: list[tuple[float, int]] = field(default_factory=list)
+    samples: Samples = field(default_factory=list)
 
     def watch(self, ended: threading.Event) -> None:
         begin, start = time.monotonic(), self.process.memory_info().rss
@@ -45,62 +47,56 @@ class Memory:
                 return
             self.samples.append((time.monotonic() - begin, grown))
 
+    @contextmanager
+    def watched(self) -> Iterator[Samples]:
+        """Take samples while the block runs."""
+        ended = threading.Event()
+        watcher = threading.Thread(target=self.watch, args=[ended])
+        watcher.start()
+        try:
+            yield self.samples
+        finally:
+            ended.set()
+            watcher.join()
 
-def python(module: str, *arguments: str, url: str, driver: str) -> dict[str, Any]:
-    """Return what starts a process of ours on one database with one driver."""
+
+def python(module: str, *arguments: str) -> list[str]:
+    """Return the command that runs a module of ours."""
+    return [sys.executable, "-m", module, *arguments]
+
+
+def surroundings(url: str, driver: str) -> dict[str, Any]:
+    """Return the folder and the environment of a process on one database with one driver."""
     environment = {
         **os.environ,
         "BENCH_DATABASE_URL": url,
         "BENCH_DRIVER": driver,
         "DJANGO_SETTINGS_MODULE": "benchmarks.settings",
     }
-    command = [sys.executable, "-m", module, *arguments]
-    return {"args": command, "cwd": ROOT, "env": environment, "text": True}
+    return {"cwd": ROOT, "env": environment}
 
 
 def fill(url: str, driver: str, *rows: int) -> None:
     """Fill the tables of a database."""
-    subprocess.run(
-        **python("benchmarks.tables", *map(str, rows), url=url, driver=driver), check=True
-    )
+    command = python("benchmarks.tables", *map(str, rows))
+    subprocess.run(command, check=True, **surroundings(url, driver))
 
 
-def run(task: Task, url: str, driver: str) -> tuple[Result, list[tuple[float, int]]]:
+def run(task: Task, url: str, driver: str) -> tuple[Result, Samples]:
     """Measure one walk; return its result and its memory over time."""
     limited = {k: v for k, v in asdict(task).items() if v is not None and v != math.inf}
-    how = python("benchmarks.measure", json.dumps(limited), url=url, driver=driver)
-    with (
-        tempfile.TemporaryFile("w+") as errors,
-        subprocess.Popen(**how, stdout=subprocess.PIPE, stderr=errors) as process,
-    ):
-        overdue = threading.Timer(PATIENCE, process.kill)
+    command = python("benchmarks.measure", json.dumps(limited))
+    with child(command, **surroundings(url, driver)) as measuring:
+        overdue = threading.Timer(LIMIT_SECONDS, measuring.process.kill)
         overdue.start()
         try:
-            return _listen(process, errors)
+            messages = measuring.messages()
+            if next(messages, None) is None:  # it says when the walk starts
+                raise measuring.failure()
+            with Memory(psutil.Process(measuring.process.pid)).watched() as samples:
+                last = next(messages, None)
+            if last is None:
+                raise measuring.failure()
+            return Result(**last["result"]), samples
         finally:
             overdue.cancel()
-            process.kill()
-
-
-def _listen(
-    process: subprocess.Popen[str], errors: IO[str]
-) -> tuple[Result, list[tuple[float, int]]]:
-    assert process.stdout is not None
-    if not process.stdout.readline():
-        raise FailedError(_reason(process, errors))
-    memory, ended = Memory(psutil.Process(process.pid)), threading.Event()
-    watcher = threading.Thread(target=memory.watch, args=[ended])
-    watcher.start()
-    line = process.stdout.readline()
-    ended.set()
-    watcher.join()
-    if not line:
-        raise FailedError(_reason(process, errors))
-    return Result(**json.loads(line)["result"]), memory.samples
-
-
-def _reason(process: subprocess.Popen[str], errors: IO[str]) -> str:
-    status = process.wait()
-    errors.seek(0)
-    text = errors.read().strip()
-    return text.splitlines()[-1] if text else f"the process ended with status {status}"

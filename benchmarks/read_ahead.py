@@ -13,16 +13,16 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from itertools import repeat
-from pathlib import Path
 from urllib.parse import urlsplit
 
 import environ
 
+from .arguments import parser
 from .machine import machine, versions
-from .measure import Task
 from .outcomes import Outcome
 from .processes import ROOT, fill, run
 from .servers import DRIVERS, Server, servers
+from .task import Task
 
 LATENCY = 0.005
 WORKS = (0, 5, 20)  # microseconds a row
@@ -40,14 +40,6 @@ The caller's work is pure Python, which holds the interpreter's lock.
 
 | | caller's work a row | time off : on | off | on | memory off | memory on |
 |---|---:|---:|---:|---:|---:|---:|"""
-
-
-def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rows", type=int, default=300_000)
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--output", type=Path, default=Path(__file__).parent)
-    return parser.parse_args()
 
 
 @contextmanager
@@ -110,7 +102,7 @@ def lines(server: Server, given: argparse.Namespace) -> Iterator[str]:
 
 
 def main() -> None:
-    given = arguments()
+    given = parser(__doc__, rows=300_000).parse_args()
     head = HEAD.format(machine=machine(), versions=versions(), rows=given.rows, rounds=given.rounds)
     text = [head]
     for made in lines(servers()[0], given):

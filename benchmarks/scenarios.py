@@ -6,8 +6,8 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from .measure import Task
 from .servers import DRIVERS, Server
+from .task import Task
 
 #: The sizes of table whose first row is timed. The larger ones take a full run.
 SIZES = (10_000, 100_000, 1_000_000, 10_000_000)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from example_site import embedded
+from tools import embedded_postgres
 
 #: What is generated stays here for the next run. Ignored by git.
 FOLDER = Path(__file__).resolve().parent / ".data"
@@ -38,7 +38,7 @@ class Server:
         if self.vendor == "sqlite":
             return f"sqlite:///{FOLDER / name}.sqlite3"
         if self.named is None:
-            return embedded.database_url(FOLDER / "postgres", name)
+            return embedded_postgres.database_url(FOLDER / "postgres", name)
         return urlsplit(self.named)._replace(path=f"/{name}").geturl()
 
 

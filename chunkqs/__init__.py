@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .chunk import Chunk
 from .errors import (
     ChunkqsError,
     InvalidPosition,
@@ -13,7 +12,7 @@ from .errors import (
     StreamInterrupted,
 )
 from .functions import chunks, keyset_iter, stream
-from .lazy import LazyChunks, LazyRows
+from .lazy import Chunk, LazyChunks, LazyRows
 from .paginator import KeysetPage, KeysetPaginator
 from .queryset import (
     ChunkedManager,

@@ -21,12 +21,13 @@ from .arguments import (
     checked_seconds,
     refuse_both,
 )
+from .databases import database_of
 from .keyset.keyset import Keyset, Position, keyset_of
 from .keyset.tokens import decode
 from .lazy import LazyChunks, LazyRows
 from .sources.sizing import MAX_BYTES, Sizing
-from .sources.stream import PRIVATE_VENDORS
-from .walks.plan import KeysetWalk, StreamWalk
+from .sources.stream import Wishes
+from .walks.plan import KeysetPlan, StreamPlan
 
 Row = TypeVar("Row")
 Yielded = TypeVar("Yielded", covariant=True)
@@ -74,14 +75,14 @@ def stream(
     checked = checked_queryset(queryset, "stream")
     checked_choice(private, "private", PRIVATE)
     checked_choice(read_ahead, "read_ahead", READ_AHEAD)
-    connection = connections[checked.db]
-    if private and connection.vendor not in PRIVATE_VENDORS:
+    database = database_of(connections[checked.db])
+    if private and not database.opens_private_connections:
         raise NotSupportedError(
-            f"stream(private=True) on {connection.display_name}: chunkqs opens "
+            f"stream(private=True) on {database.label}: chunkqs opens "
             "private connections on PostgreSQL, MySQL and MariaDB alone. Leave private= out."
         )
     sizing = Sizing(checked_chunk_size(chunk_size, "chunk_size"), checked_max_bytes(max_bytes))
-    return LazyRows(StreamWalk(checked, sizing, private=private, read_ahead=read_ahead))
+    return LazyRows(StreamPlan(checked, sizing, wishes=Wishes(private, read_ahead)))
 
 
 def keyset_iter(
@@ -118,7 +119,7 @@ def keyset_iter(
     database's own error when the retries are used up or the session cannot be had again.
     """
     sizing = Sizing(checked_chunk_size(chunk_size, "chunk_size"), checked_max_bytes(max_bytes))
-    return LazyRows(_keyset_walk(queryset, "keyset_iter", sizing, after, until, bounded, retries))
+    return LazyRows(_keyset_plan(queryset, "keyset_iter", sizing, after, until, bounded, retries))
 
 
 def chunks(
@@ -145,11 +146,11 @@ def chunks(
         checked_max_bytes(max_bytes),
         checked_seconds(target_seconds),
     )
-    walk = _keyset_walk(queryset, "chunks", sizing, after, until, bounded, retries)
-    return LazyChunks(walk.chunked(sizing))
+    plan = _keyset_plan(queryset, "chunks", sizing, after, until, bounded, retries)
+    return LazyChunks(plan.chunked(sizing))
 
 
-def _keyset_walk(
+def _keyset_plan(
     queryset: Any,
     function: str,
     sizing: Sizing,
@@ -157,10 +158,10 @@ def _keyset_walk(
     until: Any,
     bounded: Any,
     retries: Any,
-) -> KeysetWalk:
+) -> KeysetPlan:
     checked_choice(bounded, "bounded", BOUNDED)
     keyset = keyset_of(checked_queryset(queryset, function))
-    return KeysetWalk(
+    return KeysetPlan(
         keyset.queryset,
         sizing,
         keyset,

@@ -2,74 +2,142 @@
 
 from __future__ import annotations
 
+import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Iterable, Iterator
 from dataclasses import replace
 from math import ceil
+from threading import get_ident
 from typing import Any, Generic, NoReturn, Self, TypeVar, overload
-from weakref import WeakKeyDictionary
+from weakref import WeakSet
 
 from asgiref.sync import sync_to_async
 from django.db import connections
 from django.db.models import QuerySet
 
 from .arguments import checked_chunk_size, checked_seconds, refuse_both
-from .chunk import Chunk
 from .databases.estimates import estimate
-from .walks.plan import Piece, Walk
-from .walks.walk import AsyncHandOut, HandOut, Run
+from .django_internals.compiler import Block
+from .errors import KeysetError
+from .keyset.predicates import Position
+from .walks.iterators import AsyncWalkIterator, WalkIterator
+from .walks.plan import Plan
+from .walks.walk import Walk
 
 Row = TypeVar("Row")
-Handed = TypeVar("Handed")
+Item = TypeVar("Item")
+AnyIterator = WalkIterator[Any] | AsyncWalkIterator[Any]
 
 
-class Lazy(ABC, Generic[Handed]):
-    """A walk that begins anew with every `iter()`, and ends everything it began by `close()`."""
+class Chunk(list[Row]):
+    """A list of rows that knows its number, its position and its queryset."""
 
-    def __init__(self, walk: Walk) -> None:
-        self._walk = walk
-        self._handing_out: WeakKeyDictionary[Any, Run] = WeakKeyDictionary()
-        self._latest: Run | None = None
-        self._count: int | None = None
+    number: int = 0
+    """Counted from 0."""
+    last: Position | None = None
+    _before: Position | None = None
+    _plan: Plan | None = None
 
-    def __iter__(self) -> Iterator[Handed]:
-        """Begin a run. Its first query is sent when the first row is asked for."""
-        self._latest = run = Run(self._walk)
-        rows = HandOut.of(run, self._portion)
-        self._handing_out[rows] = run
-        return rows
+    @classmethod
+    def of(cls, plan: Plan, walk: Walk, rows: list[Row], block: Block) -> Self:
+        """Make the chunk that `walk` has come to, of `rows` that were built of `block`."""
+        chunk = cls(rows)
+        chunk.number = walk.number
+        chunk.last = walk.position_of(block[-1]) if block else None
+        chunk._before = walk.before
+        chunk._plan = plan
+        return chunk
 
-    def __aiter__(self) -> AsyncIterator[Handed]:
-        """Begin a run from a coroutine: the same queries, in Django's thread for them."""
-        self._latest = run = Run(self._walk)
-        rows = AsyncHandOut(run, self._portion)
-        self._handing_out[rows] = run
-        return rows
+    @property
+    def position(self) -> str:
+        """The token after the chunk's last row, for `after=`. No query.
+
+        Raises KeysetError where the query has no total order (union, grouped values).
+        """
+        plan = self._needed_plan()
+        plan.needed_keyset()
+        return plan.token(self.last or ())
+
+    @property
+    def queryset(self) -> QuerySet[Any, Any]:
+        """The chunk's key range under the query's own filters: for update(), delete(), count().
+
+        It names the range, not the rows: what has been inserted into the range since is in
+        it, what has left the range or the filter is not. Raises KeysetError as `position`.
+        """
+        return self._needed_plan().between(self._before, self.last)
+
+    def _needed_plan(self) -> Plan:
+        if self._plan is None:
+            raise KeysetError("Only a Chunk that came from chunks() has a position and a queryset.")
+        return self._plan
+
+
+class Lazy(ABC, Generic[Item]):
+    """A plan that is walked again by each `iter()`, and what was begun of it."""
+
+    def __init__(self, plan: Plan) -> None:
+        self._plan = plan
+        self._iterators: WeakSet[AnyIterator] = WeakSet()
+        self._scopes: list[Scope] = []
+        self._latest: Walk | None = None
+
+    def __iter__(self) -> Iterator[Item]:
+        """Begin a walk. Its first query runs when the first row is asked for."""
+        iterator: WalkIterator[Item] = WalkIterator.of(self._walk())
+        self._note(iterator)
+        return iterator
+
+    def __aiter__(self) -> AsyncIterator[Item]:
+        """Begin a walk from a coroutine: the same queries, in Django's thread for them."""
+        iterator: AsyncWalkIterator[Item] = AsyncWalkIterator(self._walk())
+        self._note(iterator)
+        return iterator
 
     @abstractmethod
-    def _portion(self, run: Run, piece: Piece) -> Iterator[Handed]:
-        """Return what the caller gets of a chunk, as an iterator that holds it."""
+    def _walk(self) -> Walk:
+        """Begin a walk, which is the latest then."""
+
+    def _note(self, iterator: AnyIterator) -> None:
+        """Remember what was begun, for `close()` and the end of the scope."""
+        self._iterators.add(iterator)
+        scope = self._scope()
+        if scope is not None:
+            scope.iterators.add(iterator)
 
     def __enter__(self) -> Self:
+        """Open a scope: its end ends the walks that were begun in it, in this thread or task."""
+        self._scopes.append(Scope())
         return self
 
     def __exit__(self, *exc_info: object) -> None:
-        self.close()
+        scope = self._scope()
+        if scope is not None:
+            self._scopes.remove(scope)
+            interrupt(scope.iterators)
 
     async def __aenter__(self) -> Self:
-        return self
+        return self.__enter__()
 
     async def __aexit__(self, *exc_info: object) -> None:
-        await self.aclose()
+        scope = self._scope()
+        if scope is not None:
+            self._scopes.remove(scope)
+            await sync_to_async(interrupt)(scope.iterators)
+
+    def _scope(self) -> Scope | None:
+        """Return the innermost scope of this thread or task."""
+        place = current_place()
+        return next((scope for scope in reversed(self._scopes) if scope.place == place), None)
 
     def close(self) -> None:
-        """End every run that was begun here, with its cursor and private connection.
+        """End every walk that was begun here, with its cursor and private connection.
 
-        A run also ends by itself: when its rows run out, on `break`, on an exception and
-        when it is dropped. A later `iter()` begins a new one.
+        The iterator of one whose rows have not run out raises StreamInterrupted when it is
+        asked for more. A walk also ends by itself: when its rows run out, on `break`, on an
+        exception and when its iterator is dropped. A later `iter()` begins a new one.
         """
-        for rows in list(self._handing_out):
-            rows.close()
+        interrupt(self._iterators)
 
     async def aclose(self) -> None:
         """Do what `close()` does, from a coroutine."""
@@ -77,20 +145,26 @@ class Lazy(ABC, Generic[Handed]):
 
     @property
     def position(self) -> str | None:
-        """The token of the last row that the latest run handed out; None before the first.
+        """The token of the last row that the latest walk handed out; None before the first.
 
-        Give it to `after=` to take the walk up behind that row. No query.
+        Give it to `after=` to resume the walk after that row. No query.
         Raises KeysetError on a `stream()`, whose rows have no position.
         """
-        self._walk.needed_keyset()
-        position = self._latest.position if self._latest else self._walk.after
-        return None if position is None else self._walk.token(position)
+        self._plan.needed_keyset()
+        position = self._latest.position if self._latest else self._plan.after
+        return None if position is None else self._plan.token(position)
 
     def count(self) -> int:
-        """Return how many rows there are: one exact COUNT, asked for once and kept."""
-        if self._count is None:
-            self._count = self._walk.rows().count()
-        return self._count
+        """Return how many rows there are: one exact COUNT.
+
+        It is kept for as long as the latest walk goes on, and never longer.
+        """
+        walk = self._latest
+        if walk is None or not walk.is_going:
+            return self._plan.rows().count()
+        if walk.count is None:
+            walk.count = self._plan.rows().count()
+        return walk.count
 
     async def acount(self) -> int:
         """Do what `count()` does, from a coroutine."""
@@ -102,7 +176,7 @@ class Lazy(ABC, Generic[Handed]):
         One EXPLAIN on PostgreSQL, MySQL and MariaDB, in milliseconds at any size; an
         exact COUNT elsewhere.
         """
-        rows = self._walk.rows()
+        rows = self._plan.rows()
         return estimate(rows, connections[rows.db])
 
     async def aestimate(self) -> int:
@@ -110,16 +184,16 @@ class Lazy(ABC, Generic[Handed]):
         return await sync_to_async(self.estimate)()
 
     def __bool__(self) -> bool:
-        """Tell whether there is any row: one EXISTS."""
-        return self._walk.rows().exists()
+        """Return whether there is any row: one EXISTS."""
+        return self._plan.rows().exists()
 
     def __repr__(self) -> str:
         """Describe the walk, without a query."""
-        label = self._walk.queryset.model._meta.label
+        label = self._plan.queryset.model._meta.label
         return f"<{type(self).__name__}: {self._method()} of {label}>"
 
     def _method(self) -> str:
-        return f"{self._walk.method}()"
+        return f"{self._plan.method}()"
 
     def __reduce__(self) -> NoReturn:
         """Refuse to be pickled: that would run the query, and hold all its rows."""
@@ -137,8 +211,9 @@ class LazyRows(Lazy[Row]):
     `len()` first, write `list(iter(rows))` to save that COUNT.
     """
 
-    def _portion(self, run: Run, piece: Piece) -> Iterator[Row]:
-        return run.hand_out(piece)
+    def _walk(self) -> Walk:
+        self._latest = Walk(self._plan, rows_themselves)
+        return self._latest
 
     def __len__(self) -> int:
         return self.count()
@@ -149,30 +224,30 @@ class LazyRows(Lazy[Row]):
     def __getitem__(self, key: slice) -> QuerySet[Any, Row]: ...
     def __getitem__(self, key: int | slice) -> Any:
         """Ask for a row, or for a queryset of the rows of a slice, by a query of its own."""
-        return self._walk.rows()[key]
+        return self._plan.rows()[key]
 
     def __reversed__(self) -> Iterator[Row]:
         """Walk the same rows from the other end. TypeError where they have no order."""
-        backwards = LazyRows[Row](self._walk.reverse())
-        rows = iter(backwards)
-        self._handing_out.update(backwards._handing_out)
-        return rows
+        backwards = Walk(self._plan.reverse(), rows_themselves)
+        iterator: WalkIterator[Row] = WalkIterator.of(backwards)
+        self._note(iterator)
+        return iterator
 
     def chunks(
         self, size: int | None = None, *, target_seconds: float | None = None
     ) -> LazyChunks[Row]:
         """Return the same rows as lists, `Chunk`s, by the same way of reading.
 
-        From `stream()` they come through one cursor, and in a total order, the primary
-        key put behind the query's own, so that every chunk is a range of keys.
+        From `stream()` they come through one cursor, and in a total order: the primary
+        key is added to the query's own, so that every chunk is a range of keys.
         """
         refuse_both(size, target_seconds)
         seconds = checked_seconds(target_seconds)
         rows = checked_chunk_size(size, "size")
         if rows is None and seconds is None:
-            rows = self._walk.sizing.chunk_size
-        sizing = replace(self._walk.sizing, chunk_size=rows, target_seconds=seconds)
-        return LazyChunks(self._walk.chunked(sizing))
+            rows = self._plan.sizing.chunk_size
+        sizing = replace(self._plan.sizing, chunk_size=rows, target_seconds=seconds)
+        return LazyChunks(self._plan.chunked(sizing))
 
     def progress(self, **options: Any) -> Iterable[Row]:
         """Walk the rows under a progress bar, whose total is the estimate.
@@ -197,17 +272,47 @@ class LazyChunks(Lazy[Chunk[Row]]):
     `len()` is the number of chunks, by one COUNT, where their size is fixed.
     """
 
-    def _portion(self, run: Run, piece: Piece) -> Iterator[Chunk[Row]]:
-        return iter([Chunk.of(self._walk, run.number, piece, run.before)])
+    def _walk(self) -> Walk:
+        plan = self._plan
+        self._latest = Walk(plan, lambda walk, rows, block: [Chunk.of(plan, walk, rows, block)])
+        return self._latest
 
     def _method(self) -> str:
-        return "stream().chunks()" if self._walk.method == "stream" else "chunks()"
+        return "stream().chunks()" if self._plan.method == "stream" else "chunks()"
 
     def __len__(self) -> int:
-        size = self._walk.sizing.chunk_size
+        size = self._plan.sizing.chunk_size
         if size is None:
             raise TypeError(
                 "The number of chunks is known beforehand only where their size is fixed: "
                 "use chunks(size), or count() for the number of rows."
             )
         return ceil(self.count() / size)
+
+
+def rows_themselves(walk: Walk, rows: list[Any], block: Block) -> list[Any]:
+    """Hand out the rows of a walk one by one."""
+    return rows
+
+
+class Scope:
+    """A `with` block, where it was entered, and the iterators that were begun in it."""
+
+    def __init__(self) -> None:
+        self.place = current_place()
+        self.iterators: WeakSet[AnyIterator] = WeakSet()
+
+
+def current_place() -> tuple[int, int | None]:
+    """Return what tells the running thread and asyncio task from all others."""
+    try:
+        task = asyncio.current_task()
+    except RuntimeError:
+        task = None
+    return get_ident(), None if task is None else id(task)
+
+
+def interrupt(iterators: WeakSet[AnyIterator]) -> None:
+    """End walks whose iterators may still be held."""
+    for iterator in list(iterators):
+        iterator.interrupt()

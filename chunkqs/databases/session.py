@@ -1,52 +1,96 @@
 """What a database session is, beyond its settings: what decides which rows a query shows.
 
-One class a database says how to read that, carry it over and compare it.
+Each database has a class that reads this, carries it over to a private connection and compares
+it with what a new connection in the place of a lost one has.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
+from django.db import Error
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.utils import CursorWrapper
 
 from ..django_internals.compiler import Statement
 from ..django_internals.connections import lend_driver_connection
+from .base import Explanation
 
 
-class NotAssured(Exception):
-    """Why a private connection might show other rows than the caller's, or cannot be had."""
+class SessionMismatch(Exception):
+    """Why another session might show other rows than the caller's."""
 
 
 class Session(ABC):
-    """The caller's session, and how to make another one see what it sees."""
+    """The caller's session, as far as the rows of one statement depend on it."""
 
     def __init__(self, connection: BaseDatabaseWrapper, statement: Statement) -> None:
         self.connection = connection
         self.statement = statement
 
     @abstractmethod
-    def survey(self, plan: str | None) -> None:
-        """Read the caller's session. Raise NotAssured where no other could stand in for it."""
+    def survey(self, explanation: Explanation | None) -> None:
+        """Read the caller's session, to make a private one like it.
+
+        Raise SessionMismatch where no other session could stand in for it.
+        """
 
     @abstractmethod
     def transfer(self, driver_connection: Any) -> None:
-        """Begin the private transaction, carry the session over and check what it sees."""
+        """Begin the private transaction, carry the surveyed session over and compare the two.
+
+        Raise SessionMismatch where the private session might show other rows.
+        """
 
     @abstractmethod
     def server_side_cursor(self, driver_connection: Any) -> CursorWrapper:
-        """Make the cursor that the rows come from."""
+        """Make the cursor that the rows come from, on the private connection."""
 
     @abstractmethod
-    def ending(
+    def closing_steps(
         self, driver_connection: Any, cursors: Iterable[CursorWrapper]
     ) -> list[Callable[[], None]]:
-        """Return what ends cursors and transaction, in this order, whatever of it fails."""
+        """Return what ends cursors and transaction, to be called in this order.
+
+        Each is called, whether or not an earlier one fails.
+        """
+
+    @abstractmethod
+    def remember(self) -> None:
+        """Read the caller's session, to recognize its like after the connection was lost.
+
+        Raise SessionMismatch where no new session could replace it.
+        """
+
+    @abstractmethod
+    def check_replacement(self) -> None:
+        """Compare the session of the caller's new connection with the remembered one.
+
+        Raise SessionMismatch where the new session might show other rows.
+        """
 
     def cursor(self, driver_connection: Any) -> CursorWrapper:
         """Make an ordinary cursor on the private connection, which the caller's watchers see."""
         with lend_driver_connection(self.connection, driver_connection) as lent:
             cursor: CursorWrapper = lent.cursor()
         return cursor
+
+
+def compare(callers: Mapping[str, object], others: Mapping[str, object]) -> None:
+    """Raise SessionMismatch where two sessions differ in one of the named facts."""
+    for name in sorted(callers.keys() | others.keys()):
+        expected, actual = callers.get(name), others.get(name)
+        if expected != actual:
+            raise SessionMismatch(f"its {name} is {actual!r} instead of {expected!r}")
+
+
+@contextmanager
+def errors_as_mismatch(what: str) -> Iterator[None]:
+    """Raise SessionMismatch for an error of the database: `what` failed, so we don't know."""
+    try:
+        yield
+    except Error as error:
+        raise SessionMismatch(f"{what} ({str(error).strip()})") from error

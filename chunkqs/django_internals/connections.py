@@ -28,7 +28,7 @@ def transaction_mark(connection: BaseDatabaseWrapper) -> object:
 # wrapper's. health_check_done keeps _cursor() from testing (and closing) the lent one.
 @contextmanager
 def lend_driver_connection(connection: Any, driver_connection: Any) -> Iterator[Any]:
-    """Let `connection` make its cursors on `driver_connection` for a moment."""
+    """Let `connection` make its cursors on `driver_connection` while the block runs."""
     own, checked = connection.connection, connection.health_check_done
     connection.connection, connection.health_check_done = driver_connection, True
     try:
@@ -40,10 +40,10 @@ def lend_driver_connection(connection: Any, driver_connection: Any) -> Iterator[
 # Django 5.2, 6.0, 6.1: connect() takes the driver's connection from get_new_connection(),
 # which asks the pool of OPTIONS["pool"] (PostgreSQL, psycopg 3) and waits as long as the
 # pool does, 30 seconds by default. `pool` is a property without a promise.
-def connect_apart(connection: BaseDatabaseWrapper, patience: float) -> Any:
+def connect_apart(connection: BaseDatabaseWrapper, timeout: float) -> Any:
     """Open a second connection with the settings of `connection`.
 
-    A pool is asked for at most `patience` seconds; what it raises then is an
+    A pool is asked for at most `timeout` seconds; what it raises then is an
     OperationalError, like a server's that has no room.
     """
     private: Any = connection.copy()
@@ -52,7 +52,7 @@ def connect_apart(connection: BaseDatabaseWrapper, patience: float) -> Any:
     pool = getattr(private, "pool", None)
     with private.wrap_database_errors:
         if pool is not None:
-            pooled = _from_pool(pool, patience)
+            pooled = _from_pool(pool, timeout)
             private.get_new_connection = lambda conn_params: pooled
         try:
             private.connect()
@@ -64,12 +64,12 @@ def connect_apart(connection: BaseDatabaseWrapper, patience: float) -> Any:
     return private
 
 
-def _from_pool(pool: Any, patience: float) -> Any:
+def _from_pool(pool: Any, timeout: float) -> Any:
     pool.open()
     stats = pool.get_stats()
     if not stats.get("pool_available") and stats.get("pool_size", 0) >= pool.max_size:
         raise OperationalError("the connection pool has no connection to spare")
-    return pool.getconn(timeout=patience)
+    return pool.getconn(timeout=timeout)
 
 
 # Django 5.2, 6.0, 6.1: close() checks the thread and refuses to run in an event loop, where
@@ -81,10 +81,14 @@ def close_apart(private: Any) -> None:
         private._close()
     finally:
         private.connection = None
+        for name, part in list(vars(private).items()):
+            # features, ops and the like: without them, nothing refers back to the wrapper.
+            if any(value is private for value in getattr(part, "__dict__", {}).values()):
+                del private.__dict__[name]
 
 
 # Django 5.2, 6.0, 6.1: ensure_connection() connects where `connection` is None, by connect(),
-# which sets the wrapper's state anew; _close() closes or gives back to its pool what stands
+# which resets the wrapper's state; _close() closes or gives back to its pool what stands
 # there. A pool may have no room for another while it has not got the lost one back, and
 # others that were lost with it: check() replaces those.
 @contextmanager
@@ -112,8 +116,8 @@ def reconnected(connection: Any) -> Iterator[None]:
 # Django 5.2, 6.0, 6.1, with psycopg 3: BaseTzLoader has psycopg move a timestamp to the
 # connection's time zone, in Python or, since 6.1, in C, and puts its own `timezone` in the
 # place of that.
-def is_djangos_loader(loader: Any) -> bool:
-    """Tell whether a loader of psycopg's reads timestamps as Django's does, and no other way."""
+def is_django_loader(loader: Any) -> bool:
+    """Return whether a loader of psycopg's reads timestamps just as Django's does."""
     from django.db.backends.postgresql.psycopg_any import BaseTzLoader
 
     return getattr(loader, "load", None) is BaseTzLoader.load

@@ -1,6 +1,6 @@
-"""The parts of Django without a promise that turn raw rows into rows: see `internals`.
+"""How Django turns raw rows into rows, where its documentation makes no promise.
 
-Each piece names the Django versions it was read and tested against.
+Each part names the Django versions that it was checked against.
 """
 
 from __future__ import annotations
@@ -33,95 +33,101 @@ from django.db.models.sql.compiler import SQLCompiler as SQLCompiler
 from django.db.models.utils import create_namedtuple_class
 
 
-class Slot(Enum):
-    """What setting a loaded column on a fresh instance comes to."""
+class Assignment(Enum):
+    """What `setattr()` of a loaded column does to a new instance."""
 
     PLAIN = "the value goes into __dict__"
     FILE = "the value goes into __dict__, the first time"
-    RELATION = "the value goes into __dict__, and a value that is not None makes a fields_cache"
+    RELATION = "the value goes into __dict__, and one that is not None creates the fields_cache"
     OWN = "whatever the descriptor does"
 
 
-#: What Model.from_db() or the making of an instance would pass through.
-MAKING = frozenset(
+#: What Model.from_db() and the construction of an instance use.
+CONSTRUCTION = frozenset(
     ["__init__", "__new__", "__setattr__", "__getattribute__", "__dict__", "from_db", "_state"]
 )
 
 
 # Django 5.2, 6.0, 6.1: from_db() calls the class, Model.__init__() sends pre_init, sets the
-# loaded columns one by one in the order of concrete_fields, calls the next __init__ in line
-# and sends post_init. Anything that steps in between shows here.
+# loaded columns one by one in the order of concrete_fields, calls the next __init__ of the
+# MRO and sends post_init. Anything that changes one of these steps shows here.
 def is_plain(model: type[Model]) -> bool:
-    """Say whether from_db() does no more for `model` than Django's own does, as of now."""
+    """Return whether from_db() currently does no more for `model` than Django's own does."""
     return (
         type(model).__call__ is type.__call__
-        and all(_leaves_making_alone(base) for base in model.__mro__)
+        and all(_leaves_construction_alone(base) for base in model.__mro__)
         and not pre_init.has_listeners(model)
         and not post_init.has_listeners(model)
     )
 
 
-def _leaves_making_alone(base: type) -> bool:
+def _leaves_construction_alone(base: type) -> bool:
     if base is object:
         return True
     if base is Model:
         made_by = (Model.__init__, getattr(Model.from_db, "__func__", None))
         return all(_is_defined_in_its_module(function, Model) for function in made_by) and (
-            MAKING.isdisjoint(vars(base).keys() - {"__init__", "from_db"})
+            CONSTRUCTION.isdisjoint(vars(base).keys() - {"__init__", "from_db"})
         )
     return all(
         name == "__dict__" and isinstance(vars(base)[name], GetSetDescriptorType)
-        for name in MAKING & vars(base).keys()
+        for name in CONSTRUCTION & vars(base).keys()
     )
 
 
 # Django 5.2, 6.0, 6.1: DeferredAttribute has no __set__; FileDescriptor's stores the value;
-# ImageFileDescriptor's too, and looks at the dimensions when there was a value before;
-# ForeignKeyDeferredAttribute's looks into fields_cache, which comes into being by that,
-# unless the value equals the None that is there before.
-def slot_of(model: type[Model], name: str) -> Slot:
-    """Say what `setattr(instance, name, value)` does to an instance of a plain `model`."""
+# ImageFileDescriptor's does too, and updates the dimensions if there was a value before;
+# ForeignKeyDeferredAttribute's reads fields_cache, which creates it, unless the value equals
+# the None that is there before.
+def assignment_of(model: type[Model], name: str) -> Assignment:
+    """Return what `setattr(instance, name, value)` does to an instance of a plain `model`."""
     descriptor = next((vars(base)[name] for base in model.__mro__ if name in vars(base)), None)
     kind = type(descriptor)
     if not hasattr(kind, "__set__") and not hasattr(kind, "__delete__"):
-        return Slot.PLAIN
+        return Assignment.PLAIN
     field = getattr(descriptor, "field", None)
     if field is None or field.attname != name:
-        return Slot.OWN
+        return Assignment.OWN
     if kind is FileDescriptor or kind is ImageFileDescriptor:
-        return Slot.FILE
+        return Assignment.FILE
     if kind is ForeignKeyDeferredAttribute and type(field).is_cached is FieldCacheMixin.is_cached:
-        return Slot.RELATION
-    return Slot.OWN
+        return Assignment.RELATION
+    return Assignment.OWN
 
 
-# Django 5.2, 6.0: none. Django 6.1: what becomes of each instance's _state.fetch_mode.
+# Django 5.2, 6.0, 6.1: the class that values() and the like set, and iterator() instantiates.
+def iterable_class_of(queryset: QuerySet[Any, Any]) -> type[Any]:
+    """Return the class that turns the results of `queryset` into rows."""
+    return queryset._iterable_class
+
+
+# Django 5.2, 6.0: none. Django 6.1: each instance's _state.fetch_mode.
 def fetch_mode_of(queryset: QuerySet[Any, Any]) -> Any:
-    """Return how the rows' deferred fields and relations are to be loaded, None before 6.1."""
+    """Return how the rows load deferred fields and relations; None before Django 6.1."""
     return getattr(queryset, "_fetch_mode", None)
 
 
 # Django 5.2, 6.0: from_db(db, field_names, values). Django 6.1: a keyword fetch_mode, unless
 # the model overrides from_db() with the older signature.
-def maker(
+def from_db_of(
     model: type[Model], db: str, names: list[str], fetch_mode: Any
 ) -> Callable[[Sequence[Any]], Any]:
-    """Return what makes an instance of the loaded values, by the model's own from_db()."""
+    """Return a function that builds an instance from the loaded values by the model's from_db()."""
     if fetch_mode is None:
         return partial(model.from_db, db, names)
     from_db = django_query._get_from_db(model, fetch_mode)  # type: ignore[attr-defined]
     return partial(from_db, db, names)
 
 
-# Django 5.2, 6.0, 6.1: Model.__init__() leaves out what it is given as DEFERRED.
-def is_djangos(function: Any) -> bool:
-    """Say whether a converter is one of Django's own, which give values alone."""
+# Django 5.2, 6.0, 6.1: Model.__init__() sets no attribute for a value that is DEFERRED.
+def is_django_converter(function: Any) -> bool:
+    """Return whether a converter is one of Django's own, which never return DEFERRED."""
     return str(getattr(function, "__module__", None) or "").startswith("django.")
 
 
-# Django 5.2, 6.0, 6.1: what the code that builds rows does in place of these, while they are
-# as Django has them: something may have been put in the place of one at any time.
-STANDS_FOR: list[tuple[type, str]] = [
+# Django 5.2, 6.0, 6.1: the functions that generated code replaces. It may do so only while none
+# of them has been patched, which can happen at any time.
+REPLACED: list[tuple[type, str]] = [
     (DeferredAttribute, "__get__"),
     (FieldCacheMixin, "set_cached_value"),
     (FileDescriptor, "__set__"),
@@ -136,12 +142,12 @@ STANDS_FOR: list[tuple[type, str]] = [
 ]
 
 
-def is_as_django_has_it() -> bool:
-    """Say whether none of the parts that are stood in for has been replaced."""
+def is_unpatched() -> bool:
+    """Return whether all functions that generated code replaces are Django's own."""
     return (
         django_base.ModelState is ModelState
         and ModelState.__init__ is object.__init__
-        and all(_is_defined_in_its_module(vars(owner)[name], owner) for owner, name in STANDS_FOR)
+        and all(_is_defined_in_its_module(vars(owner)[name], owner) for owner, name in REPLACED)
     )
 
 
@@ -150,10 +156,11 @@ def _is_defined_in_its_module(function: Any, owner: type) -> bool:
     return getattr(function, "__globals__", None) is own
 
 
-# Django 5.2, 6.0, 6.1: results_iter() puts raw rows through these methods alone.
-def reads_as_django(compiler: SQLCompiler) -> bool:
-    """Say whether the compiler's class turns raw rows into converted ones as Django's does."""
-    return all(
+# Django 5.2, 6.0, 6.1: results_iter() passes raw rows through these methods alone. A query
+# that cannot have rows was not compiled, and has no `select`.
+def uses_stock_compiler(compiler: SQLCompiler) -> bool:
+    """Return whether the compiler converts its raw rows, if any, by Django's own methods."""
+    return bool(compiler.select) and all(
         getattr(type(compiler), name) is getattr(SQLCompiler, name)
         for name in ("results_iter", "apply_converters", "composite_fields_to_tuples")
     )
@@ -161,43 +168,54 @@ def reads_as_django(compiler: SQLCompiler) -> bool:
 
 # Django 5.2, 6.0, 6.1: compiler.select holds (expression, (sql, params), alias).
 def selected(compiler: SQLCompiler) -> list[Any]:
-    """Return the selected expressions; a composite one takes several columns of a raw row."""
+    """Return the selected expressions. A composite one spans several columns of a raw row."""
     return [column for column, *_ in compiler.select or ()]
 
 
 # Django 5.2, 6.0, 6.1: results_iter() folds the columns of a ColPairs into one tuple.
 def composite_width(expression: Any) -> int | None:
-    """Return how many columns a composite expression takes, None for any other."""
+    """Return how many columns a composite expression spans; None for any other."""
     return len(expression) if isinstance(expression, ColPairs) else None
 
 
 # Django 5.2, 6.0, 6.1: {column of the raw row: (functions, expression)}; each function is
 # called with the value, the expression and the compiler's connection.
 def converters_of(compiler: SQLCompiler) -> dict[int, tuple[list[Any], Any]]:
-    """Return how the values of which columns of a raw row are converted."""
+    """Return the converters of each column of a raw row that has any."""
     return dict(compiler.get_converters(selected(compiler)))
 
 
-class Loaded(NamedTuple):
-    """A model in the tree of select_related(), and what of it is loaded."""
+class LoadedModel(NamedTuple):
+    """A model in the tree of select_related(), and its loaded columns."""
 
     model: type[Model]
     indexes: list[int]
-    """Where its columns stand among the selected ones, in the order of its fields."""
+    """The indexes of its columns among the selected ones, in the order of its fields."""
     names: list[str]
     key: int
-    """Where the selected column stands that is NULL when there is no such instance."""
-    related: list[dict[str, Any]]
-    """The klass_infos of the models that were joined to it."""
+    """The index of the selected column that is NULL when there is no such instance."""
+    related: list[RelatedModel]
     is_reordered: bool
-    """Whether Django picks its columns one by one."""
+    """Whether Django picks its columns one by one, not as a slice."""
+
+
+class RelatedModel(NamedTuple):
+    """A model that was joined to another, and the functions that store each on the other."""
+
+    loaded: LoadedModel
+    set_local: Callable[[Any, Any], None]
+    set_remote: Callable[[Any, Any], None] | None
+    """None where the related instance stores no reference to its owner."""
 
 
 # Django 5.2, 6.0, 6.1: klass_info, as ModelIterable and RelatedPopulator read it.
-def loaded(klass_info: Any, compiler: SQLCompiler) -> Loaded:
-    """Read one klass_info of a compiled query."""
+def loaded_model(compiler: SQLCompiler) -> LoadedModel:
+    """Return the model whose instances a compiled query loads, with those related to it."""
+    return _loaded(compiler.klass_info, selected(compiler))
+
+
+def _loaded(klass_info: Any, columns: list[Any]) -> LoadedModel:
     model = klass_info["model"]
-    columns = selected(compiler)
     indexes = klass_info["select_fields"]
     if klass_info.get("from_parent", False):
         places = {columns[index].target.attname: index for index in indexes}
@@ -209,35 +227,36 @@ def loaded(klass_info: Any, compiler: SQLCompiler) -> Loaded:
     key = indexes[0]
     if "from_parent" in klass_info:
         key = indexes[names.index(model._meta.pk_fields[0].attname)]
-    related = klass_info.get("related_klass_infos", [])
-    return Loaded(model, indexes, names, key, related, bool(klass_info.get("from_parent")))
+    related = [_related(info, columns) for info in klass_info.get("related_klass_infos", [])]
+    return LoadedModel(model, indexes, names, key, related, bool(klass_info.get("from_parent")))
 
 
-# Django 5.2, 6.0, 6.1: from_db() goes by concrete_fields where some are deferred, else by
-# the order of the values.
+# Django 5.2, 6.0, 6.1: an instance that many others may refer to stores none of them: its
+# remote_setter does nothing.
+def _related(klass_info: dict[str, Any], columns: list[Any]) -> RelatedModel:
+    is_shared = not klass_info["reverse"] and not klass_info["field"].unique
+    remote = None if is_shared else klass_info["remote_setter"]
+    return RelatedModel(_loaded(klass_info, columns), klass_info["local_setter"], remote)
+
+
+# Django 5.2, 6.0, 6.1: from_db() follows concrete_fields where some are deferred, else the
+# order of the values.
 def in_order_of_fields(model: type[Model], names: list[str]) -> bool:
-    """Say whether each value lands on the field of the name at its place."""
+    """Return whether from_db() gives each value to the field of that name."""
     return names == [f.attname for f in model._meta.concrete_fields if f.attname in names]
 
 
 # Django 5.2, 6.0, 6.1: local_setter and remote_setter of a klass_info are mostly
-# set_cached_value() of a field or its other side, which is the one line it looks like.
+# set_cached_value() of a field or of its reverse side, which sets one key.
 def cache_name_of(setter: Any) -> str | None:
-    """Return the key under which `setter` keeps an instance in a fields_cache, if it does that."""
+    """Return the key that `setter` sets in a fields_cache; None if it may do anything else."""
     if getattr(setter, "__func__", None) is not FieldCacheMixin.set_cached_value:
         return None
     name = setter.__self__.cache_name
     return name if isinstance(name, str) else None
 
 
-# Django 5.2, 6.0, 6.1: the other side of a relation that many instances may share keeps
-# none of them; its remote_setter does nothing.
-def shares_related(klass_info: dict[str, Any]) -> bool:
-    """Say whether the related instance doesn't learn whose it is."""
-    return not klass_info["reverse"] and not klass_info["field"].unique
-
-
-# Django 5.2, 6.0, 6.1: ValuesIterable and NamedValuesListIterable name the columns so.
+# Django 5.2, 6.0, 6.1: as in ValuesIterable and NamedValuesListIterable.
 def names_of(queryset: Any, compiler: SQLCompiler, *, named: bool) -> list[str]:
     """Return the names of the selected columns of a values() or a named values_list()."""
     query = compiler.query
@@ -248,7 +267,7 @@ def names_of(queryset: Any, compiler: SQLCompiler, *, named: bool) -> list[str]:
     return [*query.extra_select, *query.values_select, *query.annotation_select]
 
 
-# Django 5.2, 6.0, 6.1: a class of its own, whose instances can be pickled; it is cached.
+# Django 5.2, 6.0, 6.1: cached; unlike those of namedtuple(), its instances can be pickled.
 def named_tuple(names: list[str]) -> type[tuple[Any, ...]]:
     """Return the class of the rows of a named values_list()."""
     kind: type[tuple[Any, ...]] = create_namedtuple_class(*names)
@@ -257,12 +276,12 @@ def named_tuple(names: list[str]) -> type[tuple[Any, ...]]:
 
 # Django 5.2, 6.0, 6.1: {name: index among the selected expressions}, None without any.
 def annotations_of(compiler: SQLCompiler) -> dict[str, int]:
-    """Return the annotations that become attributes of an instance, in their order."""
+    """Return the annotations that become attributes of an instance, in Django's order."""
     return compiler.annotation_col_map or {}
 
 
 # Django 6.1: FETCH_PEERS keeps a list of peers on each instance; 5.2 and 6.0 have no modes.
 def tracks_peers(queryset: QuerySet[Any, Any]) -> bool:
-    """Tell whether the rows of `queryset` will fetch for each other."""
-    mode = getattr(queryset, "_fetch_mode", None)
+    """Return whether the rows of `queryset` fetch deferred values for each other."""
+    mode = fetch_mode_of(queryset)
     return mode is not None and bool(mode.track_peers)

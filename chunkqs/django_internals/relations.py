@@ -1,6 +1,6 @@
-"""How Django lets rows know of the instances that their queryset belongs to.
+"""How Django sets the instances that a related manager belongs to on its rows.
 
-Each piece names the Django versions it was read and tested against, as in `internals`.
+Each part names the Django versions that it was checked against.
 """
 
 from __future__ import annotations
@@ -15,30 +15,29 @@ from django.db import router
 from django.db.models import Model
 from django.db.models.fields.related_descriptors import ForwardManyToOneDescriptor
 
-from .models import Slot, cache_name_of, slot_of
+from .models import Assignment, assignment_of, cache_name_of
 
 
-class Known(NamedTuple):
-    """A relation whose other side the rows' queryset was asked for by: `author.books`."""
+class KnownRelation(NamedTuple):
+    """A relation whose other side is known from the queryset: `author.books`."""
 
-    name: str
-    names: list[str]
-    """The attributes that say which instance it is."""
+    attnames: list[str]
+    """The attributes of a row that identify the instance."""
     cache_name: str | None
-    """Its key in a fields_cache, if setting it amounts to that and to setting `names`."""
+    """Its key in fields_cache, if setting it does no more than set that and `attnames`."""
     link: Callable[..., None]
     """link(instance) or link(instance, ready): see `known_relations()`."""
 
 
 # Django 5.2, 6.0, 6.1: _known_related_objects is {field: {key: instance}}. ModelIterable sets
-# the instance on each row that has none yet. Django 6.1: but for those where a part of the
-# key is deferred. ForwardManyToOneDescriptor checks type, database and routers, sets the key
+# the instance on each row that has none yet; in Django 6.1 not where a part of the key is
+# deferred. ForwardManyToOneDescriptor checks type, database and routers, then sets the key
 # and the fields_cache.
-def known_relations(queryset: Any) -> list[Known]:
-    """Return how each row learns of the instances that its queryset belongs to.
+def known_relations(queryset: Any) -> list[KnownRelation]:
+    """Return how to set on each row the instances that its queryset belongs to.
 
-    `link(instance)` does what Django does. Given a dictionary, it also notes there, under
-    the instance's key, what the next one with that key will be given.
+    `link(instance)` does what Django does. Given a dictionary, it also stores there, under
+    the instance's key, the values that the next instance with that key gets.
     """
     return [
         _known(queryset, field, objects)
@@ -46,18 +45,18 @@ def known_relations(queryset: Any) -> list[Known]:
     ]
 
 
-def _known(queryset: Any, field: Any, objects: dict[Any, Any]) -> Known:
+def _known(queryset: Any, field: Any, objects: dict[Any, Any]) -> KnownRelation:
     get_field = queryset.model._meta.get_field
-    names = [
+    attnames = [
         field.attname if name == "self" else get_field(name).attname for name in field.from_fields
     ]
-    get_key = attrgetter(*names)
+    get_key = attrgetter(*attnames)
     skips_deferred = django.VERSION >= (6, 1)
 
     def link(instance: Any, ready: dict[Any, Any] | None = None) -> None:
         if field.is_cached(instance):
             return
-        if skips_deferred and any(name not in instance.__dict__ for name in names):
+        if skips_deferred and any(name not in instance.__dict__ for name in attnames):
             return
         if (related := objects.get(key := get_key(instance), MISSING)) is MISSING:
             return
@@ -65,7 +64,7 @@ def _known(queryset: Any, field: Any, objects: dict[Any, Any]) -> Known:
         if ready is not None and not router.routers:
             ready[key] = related, getattr(related, field.target_field.attname)
 
-    return Known(field.name, names, _shared_cache_name(queryset.model, field), link)
+    return KnownRelation(attnames, _shared_cache_name(queryset.model, field), link)
 
 
 def _shared_cache_name(model: type[Model], field: Any) -> str | None:
@@ -74,7 +73,7 @@ def _shared_cache_name(model: type[Model], field: Any) -> str | None:
         return None
     if not field.remote_field.multiple or len(field.related_fields) != 1:
         return None
-    if slot_of(model, field.attname) is not Slot.RELATION:
+    if assignment_of(model, field.attname) is not Assignment.RELATION:
         return None
     return cache_name_of(field.set_cached_value)
 

@@ -1,24 +1,24 @@
-"""The columns of a raw row, as expressions of generated code."""
+"""The selected columns of a raw row, as expressions of generated code."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from ..django_internals.models import (
     SQLCompiler,
     composite_width,
     converters_of,
-    is_djangos,
+    is_django_converter,
     selected,
 )
 
 
-class Columns:
-    """What a compiled query selects.
+class SelectedColumns:
+    """What a compiled query selects, by the names that generated code unpacks it into.
 
-    Generated code unpacks a raw row into `c0`, `c1`...; what Django's converters make
-    of such a name, and of the columns of a composite expression, is told by this.
+    A raw row becomes `c0`, `c1`... This knows which of them Django's converters change, and
+    which form one composite expression.
     """
 
     def __init__(self, compiler: SQLCompiler) -> None:
@@ -40,7 +40,7 @@ class Columns:
 
     @property
     def are_raw(self) -> bool:
-        """Whether a raw row, cut at `width`, is what Django would hand on."""
+        """Whether Django would return a raw row, cut at `width`, unchanged."""
         return not self.converters and self.width == len(self)
 
     def unpacking(self, width: int) -> str:
@@ -53,7 +53,7 @@ class Columns:
         return self._folded(index, lambda column: f"c{column}")
 
     def converted(self, index: int) -> str:
-        """Return the value of the selected expression at `index`, converting it."""
+        """Return the code that converts the selected expression at `index`."""
         return self._folded(index, self._conversion)
 
     def conversions(self) -> list[str]:
@@ -61,7 +61,7 @@ class Columns:
         return [f"c{column} = {self._conversion(column)}" for column in self.converters]
 
     def keys(self, names: Iterable[str]) -> list[str]:
-        """Return names as expressions; a str of another class, as of an enum, stays what it is."""
+        """Return names as expressions. A subclass of str, such as an enum, stays what it is."""
         return [self._key(number, name) for number, name in enumerate(names)]
 
     def _key(self, number: int, name: str) -> str:
@@ -71,12 +71,12 @@ class Columns:
         return f"k{number}"
 
     def may_defer(self, index: int) -> bool:
-        """Say whether a converter that isn't Django's may give DEFERRED for a value."""
+        """Return whether a converter that isn't Django's may return DEFERRED for a value."""
         functions, _ = self.converters.get(self.spans[index][0], ((), None))
-        return any(not is_djangos(function) for function in functions)
+        return any(not is_django_converter(function) for function in functions)
 
     def is_raw(self, index: int) -> bool:
-        """Say whether the value at `index` is as the driver gave it."""
+        """Return whether the value at `index` is the one that the driver returned."""
         return self.spans[index][0] not in self.converters
 
     def _conversion(self, column: int) -> str:
@@ -86,8 +86,8 @@ class Columns:
             code = f"convert{column}_{number}({code}, e{column}, connection)"
         return code
 
-    def _folded(self, index: int, name: Any) -> str:
+    def _folded(self, index: int, code_of: Callable[[int], str]) -> str:
         start, composite = self.spans[index]
         if composite is None:
-            return str(name(start))
-        return "(" + "".join(f"{name(start + n)}, " for n in range(composite)) + ")"
+            return code_of(start)
+        return "(" + "".join(f"{code_of(start + n)}, " for n in range(composite)) + ")"

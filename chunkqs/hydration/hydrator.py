@@ -1,6 +1,6 @@
-"""Raw rows into rows: instances, dicts, tuples and single values.
+"""Turn raw rows into rows: instances, dicts, tuples and single values.
 
-What comes out equals what Django's iterable classes give, to the last attribute.
+The result equals that of Django's iterable classes, to the last attribute.
 """
 
 from __future__ import annotations
@@ -21,43 +21,43 @@ from ..django_internals.models import (
     ValuesIterable,
     ValuesListIterable,
     annotations_of,
+    assignment_of,
     fetch_mode_of,
-    is_as_django_has_it,
+    is_unpatched,
+    iterable_class_of,
+    loaded_model,
     named_tuple,
     names_of,
-    reads_as_django,
-    slot_of,
+    uses_stock_compiler,
 )
 from ..django_internals.relations import known_relations
-from .codegen import Hydrate, by_width, function
-from .columns import Columns
-from .constructors import Constructor
-from .instances import Attribute, InstanceReader
+from .codegen import Constructor, Hydrate, by_width, function
+from .columns import SelectedColumns
+from .instances import Attribute, InstancePlanner
 
 
 def hydrator(queryset: QuerySet[Any, Any], compiler: SQLCompiler) -> Hydrate:
     """Return the function that turns a block into rows, for the length of one walk.
 
-    `compiler` has compiled `queryset`. What stands in a raw row behind the selected
-    columns is left out. The list that comes back may be the block itself. Runs no
-    query, unless the models' own code or a deferred part of a known relation's key
-    does. Raises what Django's iteration would, though for the whole block.
+    `compiler` has compiled `queryset`. Columns that follow the selected ones in a raw row
+    are ignored. The returned list may be the block itself. Runs no query, unless the models'
+    own code or a deferred part of a known relation's key does. Raises what Django's
+    iteration would, though for the whole block.
     """
-    write = WRITERS.get(queryset._iterable_class)
-    stands_in = compiler.select and reads_as_django(compiler) and is_as_django_has_it()
-    if write is None or not stands_in:
-        return partial(iterate_block, queryset, compiler)
-    return write(queryset, compiler) or partial(iterate_block, queryset, compiler)
+    write = WRITERS.get(iterable_class_of(queryset))
+    generates = uses_stock_compiler(compiler) and is_unpatched()
+    hydrate = write(queryset, compiler) if write and generates else None
+    return hydrate or partial(iterate_block, queryset, compiler)
 
 
 def instances(queryset: QuerySet[Any, Any], compiler: SQLCompiler) -> Hydrate | None:
-    """Return the function for rows that are instances; None if from_db() has to make them."""
-    columns = Columns(compiler)
-    instance = InstanceReader(compiler, columns).read(compiler.klass_info)
+    """Return the function for rows that are instances; None if from_db() has to build them."""
+    columns = SelectedColumns(compiler)
+    instance = InstancePlanner(columns).plan(loaded_model(compiler))
     if not instance.is_plain:
         return None
     annotations = [
-        Attribute(name, columns.value(index), slot_of(instance.model, name), True)
+        Attribute(name, columns.value(index), assignment_of(instance.model, name), True)
         for name, index in annotations_of(compiler).items()
     ]
     if any(type(annotation.name) is not str for annotation in annotations):
@@ -70,13 +70,13 @@ def instances(queryset: QuerySet[Any, Any], compiler: SQLCompiler) -> Hydrate | 
         db=queryset.db,
         fetch_mode=fetch_mode_of(queryset),
     )
-    return by_width(constructor.make)
+    return by_width(constructor.generate)
 
 
 def dicts(queryset: QuerySet[Any, Any], compiler: SQLCompiler) -> Hydrate | None:
     """Return the function for the rows of values()."""
     names = names_of(queryset, compiler, named=False)
-    columns = Columns(compiler)
+    columns = SelectedColumns(compiler)
     if len(names) != len(columns):
         return None
     keys = columns.keys(names)
@@ -86,14 +86,14 @@ def dicts(queryset: QuerySet[Any, Any], compiler: SQLCompiler) -> Hydrate | None
 
 def tuples(queryset: QuerySet[Any, Any], compiler: SQLCompiler) -> Hydrate:
     """Return the function for the rows of values_list()."""
-    columns = Columns(compiler)
+    columns = SelectedColumns(compiler)
     values = "".join(f"{columns.converted(index)}, " for index in range(len(columns)))
     convert = each(columns, f"({values})")
     if not columns.are_raw:
         return convert
 
     def hydrate(block: Block) -> list[Any]:
-        # A driver's rows are all of one type.
+        # All rows of a driver are of the same type.
         if block and type(block[0]) is tuple and len(block[0]) == columns.width:
             return block
         return convert(block)
@@ -110,18 +110,18 @@ def named_tuples(queryset: QuerySet[Any, Any], compiler: SQLCompiler) -> Hydrate
 
 def single_values(queryset: QuerySet[Any, Any], compiler: SQLCompiler) -> Hydrate | None:
     """Return the function for the rows of values_list(flat=True)."""
-    columns = Columns(compiler)
+    columns = SelectedColumns(compiler)
     return each(columns, columns.converted(0)) if len(columns) == 1 else None
 
 
-def each(columns: Columns, row: str) -> Hydrate:
-    """Return the function that makes of each raw row what the code `row` says."""
+def each(columns: SelectedColumns, row: str) -> Hydrate:
+    """Return the function that evaluates the code `row` for each raw row."""
 
-    def make(width: int) -> Hydrate:
-        code = f"return [{row} for {columns.unpacking(width)} in block]"
-        return function([f"def hydrate(block): {code}"], "values", columns.namespace)
+    def generate(width: int) -> Hydrate:
+        body = f"return [{row} for {columns.unpacking(width)} in block]"
+        return function(["def hydrate(block):", f"    {body}"], "values", columns.namespace)
 
-    return by_width(make)
+    return by_width(generate)
 
 
 WRITERS: dict[type[Any], Callable[[QuerySet[Any, Any], SQLCompiler], Hydrate | None]] = {

@@ -1,4 +1,4 @@
-"""What is to be known of an instance before code that builds it can be written."""
+"""What an instance needs, read from a compiled query before code that builds it is written."""
 
 from __future__ import annotations
 
@@ -10,39 +10,37 @@ from typing import Any, NamedTuple
 from django.db.models import Model
 
 from ..django_internals.models import (
-    Slot,
-    SQLCompiler,
+    Assignment,
+    LoadedModel,
+    assignment_of,
     cache_name_of,
     in_order_of_fields,
     is_plain,
-    loaded,
-    shares_related,
-    slot_of,
 )
-from .columns import Columns
+from .columns import SelectedColumns
 
 
 class Attribute(NamedTuple):
-    """A loaded column: the attribute that it becomes, and its value in generated code."""
+    """An attribute to set from a selected column, whose value `value` is in generated code."""
 
     name: str
     value: str
-    slot: Slot
+    assignment: Assignment
     is_raw: bool
     may_be_deferred: bool = False
 
 
 class Setter(NamedTuple):
-    """How one instance comes to know of another, if it does."""
+    """The function that stores one instance on another, if there is one."""
 
     function: Callable[[Any, Any], None] | None
     cache_name: str | None
-    """The key in its fields_cache, if to be set there is all that the function does."""
+    """The key in fields_cache, if setting it is all that the function does."""
 
 
 @dataclass
-class Instance:
-    """An instance to build from some columns of a raw row."""
+class InstancePlan:
+    """How to build an instance from some columns of a raw row."""
 
     number: int
     model: type[Model]
@@ -51,22 +49,24 @@ class Instance:
     """Whether it can be built without from_db()."""
     key: str
     is_reordered: bool = False
-    """Whether its columns stand among the selected ones in another order than its fields."""
+    """Whether its columns are selected in another order than that of its fields."""
     relations: list[Relation] = field(default_factory=list)
 
     @property
     def is_direct(self) -> bool:
-        """Whether all columns go right into `__dict__`."""
-        return self.is_plain and all(a.slot is not Slot.OWN for a in self.attributes)
+        """Whether all columns go straight into `__dict__`."""
+        return self.is_plain and all(
+            attribute.assignment is not Assignment.OWN for attribute in self.attributes
+        )
 
     @property
     def keeps_related(self) -> bool:
-        """Whether there is a related instance, or a None, to keep in its fields_cache."""
+        """Whether its fields_cache stores a related instance, or None."""
         return any(relation.local.cache_name is not None for relation in self.relations)
 
     @property
     def has_own_setters(self) -> bool:
-        """Whether a relation is set by a function, which may do anything."""
+        """Whether a relation is set by a function that may do anything."""
         return any(
             setter.function is not None and setter.cache_name is None
             for relation in self.relations
@@ -75,15 +75,15 @@ class Instance:
 
     @property
     def cache_tests(self) -> list[str]:
-        """The code of the tests that tell whether setting a column makes a fields_cache."""
+        """The conditions, as code, under which setting a column creates the fields_cache."""
         return [
             f"{a.value} is not None" if a.is_raw else f"None != {a.value}"
             for a in self.attributes
-            if a.slot is Slot.RELATION
+            if a.assignment is Assignment.RELATION
         ]
 
-    def __iter__(self) -> Iterator[Instance]:
-        """Yield this instance and all that hang on it."""
+    def __iter__(self) -> Iterator[InstancePlan]:
+        """Yield this plan and those of all related instances."""
         yield self
         for relation in self.relations:
             yield from relation.instance
@@ -91,54 +91,49 @@ class Instance:
 
 @dataclass
 class Relation:
-    """An instance that select_related() hangs on another one."""
+    """An instance that select_related() attaches to another one."""
 
-    instance: Instance
+    instance: InstancePlan
     local: Setter
     remote: Setter
 
 
-class InstanceReader:
-    """Reads the tree of instances out of a compiled query."""
+class InstancePlanner:
+    """Turns the models that a compiled query loads into plans of their instances."""
 
-    def __init__(self, compiler: SQLCompiler, columns: Columns) -> None:
-        self.compiler = compiler
+    def __init__(self, columns: SelectedColumns) -> None:
         self.columns = columns
         self.numbers = count()
 
-    def read(self, klass_info: Any) -> Instance:
-        """Return the instance of a klass_info, and with it those that it leads to."""
-        model, indexes, names, key, related, is_reordered = loaded(klass_info, self.compiler)
-        instance = Instance(
+    def plan(self, loaded: LoadedModel) -> InstancePlan:
+        """Return the plan for a model and for those that are related to it."""
+        model, names = loaded.model, loaded.names
+        instance = InstancePlan(
             number=next(self.numbers),
             model=model,
             attributes=[
                 self._attribute(model, name, index)
-                for name, index in zip(names, indexes, strict=True)
+                for name, index in zip(names, loaded.indexes, strict=True)
             ],
             is_plain=is_plain(model) and in_order_of_fields(model, names),
-            key=self.columns.value(key),
-            is_reordered=is_reordered,
+            key=self.columns.value(loaded.key),
+            is_reordered=loaded.is_reordered,
         )
-        instance.relations = [self._relation(info) for info in related]
+        instance.relations = [
+            Relation(
+                self.plan(related.loaded), setter(related.set_local), setter(related.set_remote)
+            )
+            for related in loaded.related
+        ]
         return instance
 
     def _attribute(self, model: type[Model], name: str, index: int) -> Attribute:
-        value = self.columns.value(index)
         return Attribute(
             name,
-            value,
-            slot_of(model, name),
+            self.columns.value(index),
+            assignment_of(model, name),
             self.columns.is_raw(index),
             self.columns.may_defer(index),
-        )
-
-    def _relation(self, klass_info: dict[str, Any]) -> Relation:
-        remote: Callable[[Any, Any], None] | None = klass_info["remote_setter"]
-        return Relation(
-            instance=self.read(klass_info),
-            local=setter(klass_info["local_setter"]),
-            remote=setter(None if shares_related(klass_info) else remote),
         )
 
 

@@ -1,4 +1,4 @@
-"""Where blocks of raw rows come from. No source knows about models."""
+"""Where blocks of raw rows come from: a list that was read, or a cursor."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from django.db import DatabaseError, Error, InterfaceError
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.utils import CursorWrapper
 
-from ..databases.drivers import discard_cursor, is_lost
+from ..databases import database_of
 from ..django_internals.compiler import Block
 from ..django_internals.connections import transaction_mark
 from ..errors import StreamInterrupted
@@ -26,17 +26,25 @@ class Source(Protocol):
     def blocks_held(self) -> int:
         """How many blocks it may hold at a time, the one that was asked for among them."""
 
+    @property
+    def is_of_one_thread(self) -> bool:
+        """Whether it asks for cursors of the caller's connection, which is one thread's."""
+
     def fetch(self, size: int) -> Block:
         """Return the next rows, `size` of them where there are as many; [] at the end."""
 
+    def cancel(self) -> None:
+        """Ask the server to end the query that another thread is waiting for, if it can be."""
+
     def close(self) -> None:
-        """End the cursor, and what was opened for it. Never raises for one that is dead."""
+        """End the cursor, and what was opened for it. Never raise for one that is dead."""
 
 
-class PlainSource:
-    """A block that has been read already, handed out whole."""
+class ListSource:
+    """Rows that have been read already, as one block."""
 
     blocks_held = 1
+    is_of_one_thread = False
 
     def __init__(self, block: Block) -> None:
         self._block = block
@@ -46,14 +54,18 @@ class PlainSource:
         block, self._block = self._block, []
         return block
 
+    def cancel(self) -> None:
+        """Do nothing: no query runs."""
+
     def close(self) -> None:
-        """Nothing is open."""
+        """Do nothing: nothing is open."""
 
 
 class CursorSource:
     """The rows of an executed cursor, a fetch at a time."""
 
     blocks_held = 1
+    is_of_one_thread = False
 
     def __init__(self, cursor: CursorWrapper, close: Callable[[], None]) -> None:
         self._cursor = cursor
@@ -72,6 +84,10 @@ class CursorSource:
         with interruptions(self._cursor):
             return list(self._cursor.fetchmany(size))
 
+    def cancel(self) -> None:
+        """Ask the server to end the fetch."""
+        database_of(self._cursor.db).cancel(self._cursor.cursor.connection)
+
     def close(self) -> None:
         """Close once, in whatever way fits where the cursor is."""
         self._ended = True
@@ -80,79 +96,94 @@ class CursorSource:
             close()
 
 
-class TransactionSource(CursorSource):
+class TransactionSource:
     """A server-side cursor in the caller's own transaction, which may end before it does."""
 
+    blocks_held = 1
+    is_of_one_thread = False
+
     def __init__(self, connection: BaseDatabaseWrapper, cursor: CursorWrapper) -> None:
-        super().__init__(cursor, self._close_alive)
+        self._source = CursorSource(cursor, self._do_nothing)
+        self._cursor: CursorWrapper | None = cursor
         self._connection = connection
+        self._database = database_of(connection)
         self._mark = transaction_mark(connection)
 
-    def _fetch(self, size: int) -> Block:
-        # Asking a cursor that is gone would abort the transaction that has come after.
-        if not self._is_alive():
+    @staticmethod
+    def _do_nothing() -> None:
+        """Leave the closing to this class, which knows whether the cursor is there."""
+
+    def fetch(self, size: int) -> Block:
+        """Fetch from the cursor while its transaction goes on.
+
+        Raise StreamInterrupted after that: to ask a cursor that is gone would abort the
+        transaction that has begun since.
+        """
+        if self._cursor is not None and not self._is_alive(self._cursor):
             raise StreamInterrupted(
                 "The transaction that stream() was reading in has ended, and its cursor with it. "
                 "Finish the loop inside the atomic() block that it began in, or begin it outside "
                 "of any, where stream() opens a connection of its own."
             )
-        return super()._fetch(size)
+        return self._source.fetch(size)
 
-    def _close_alive(self) -> None:
+    def cancel(self) -> None:
+        """Ask the server to end the fetch."""
+        self._source.cancel()
+
+    def close(self) -> None:
+        """Close the cursor if it is still there, else forget it."""
+        self._source.close()
+        cursor, self._cursor = self._cursor, None
+        if cursor is None:
+            return
         try:
-            alive = self._is_alive()
+            alive = self._is_alive(cursor)
         except Error as error:
-            logger.debug("Whether the cursor is open cannot be asked: %s", error)
+            logger.debug("Could not ask whether the cursor is open: %s", error)
             alive = False
         if alive:
-            close_cursor(self._cursor)
+            close_cursor(cursor)
         else:
-            discard_cursor(self._cursor)
+            self._database.discard_cursor(cursor)
 
-    def _is_alive(self) -> bool:
-        """Tell whether the transaction goes on: by Django's word inside atomic(), else by asking.
+    def _is_alive(self, cursor: CursorWrapper) -> bool:
+        """Return whether the transaction goes on: by Django's word inside atomic(), else ask.
 
-        With autocommit off the caller may commit at any time, which Django doesn't note.
+        With autocommit off the caller may commit at any time, which Django doesn't note; and a
+        savepoint that was rolled back may have taken the cursor along.
         """
         mark = transaction_mark(self._connection)
         if mark is self._mark and self._connection.in_atomic_block:
             return True
         if self._connection.autocommit and not self._connection.in_atomic_block:
             return False
-        alive = self._is_known_to_server()
-        self._mark = mark if alive else self._mark
-        return alive
-
-    def _is_known_to_server(self) -> bool:
-        """A savepoint that was rolled back may have taken the cursor along."""
-        name = self._cursor.cursor.name
-        if self._connection.needs_rollback or is_lost(self._cursor):
+        if self._connection.needs_rollback or self._database.is_cursor_lost(cursor):
             return False
-        # By the driver: a cursor may be dropped in an event loop, where Django's may not be used.
-        connection = self._connection
-        with connection.wrap_database_errors, connection.connection.cursor() as cursor:
-            cursor.execute("SELECT 1 FROM pg_catalog.pg_cursors WHERE name = %s", [name])
-            return cursor.fetchone() is not None
+        if self._database.has_cursor(cursor):
+            self._mark = mark
+            return True
+        return False
 
 
 def close_cursor(cursor: CursorWrapper) -> None:
-    """Close `cursor`; that a dead connection cannot say goodbye is no error."""
+    """Close `cursor`; that a dead connection can't be told is no error."""
     try:
         # Django does not turn what close() raises into its own errors.
         with cursor.db.wrap_database_errors:
             cursor.close()
     except Error as error:
-        logger.debug("The cursor could not be closed: %s", error)
-        discard_cursor(cursor)
+        logger.debug("Could not close the cursor: %s", error)
+        database_of(cursor.db).discard_cursor(cursor)
 
 
 @contextmanager
 def interruptions(cursor: CursorWrapper) -> Iterator[None]:
-    """Say so where the connection or cursor has gone; leave every other error as it is."""
+    """Raise StreamInterrupted where the connection or cursor is lost; leave other errors alone."""
     try:
         yield
     except (DatabaseError, InterfaceError) as error:
-        if not is_lost(cursor, error):
+        if not database_of(cursor.db).is_cursor_lost(cursor, error):
             raise
         raise StreamInterrupted(
             f"stream() lost the connection or cursor that it was reading from ({error}). "

@@ -2,84 +2,80 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
-from typing import Any, Protocol
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from ..databases.postgresql.psycopg import read_fast
+from ..databases import database_of
 from ..django_internals.compiler import Block, Statement
-from ..keyset.query import Open
+from ..keyset.predicates import Position
+from ..keyset.query import KeysetQuery, Open
 from .retries import Retries
 
-
-class Statements(Protocol):
-    """What a walk by keyset asks of its query."""
-
-    @property
-    def locks(self) -> bool:
-        """Whether the rows are locked, and may be others once that is done."""
-
-    @property
-    def keys(self) -> Statements:
-        """The same walk, of which only the positions are asked, and nothing is locked."""
-
-    def statements(self, after: Any, until: Any) -> Iterator[Open]:
-        """The queries for the rows behind `after`, up to and with `until`, in order."""
-
-    def position(self, raw_row: Any) -> Any:
-        """Where `raw_row` stands in the order."""
-
-    def is_in_place(self, raw_row: Any) -> bool:
-        """Tell whether `raw_row` ended its block rightly; if not, ask for the block again."""
-
-    @property
-    def keys_from_end(self) -> Statements:
-        """The positions alone, from the last row backwards."""
-
-    def check_progress(self, start: Any, block: Block) -> None:
-        """Raise KeysetError if the row at `start` is in `block`, which begins behind it."""
+#: What is done with the first statement of a walk that goes on after its first chunk.
+GoesOn = Callable[[Statement], None]
 
 
 class KeysetSource:
-    """The rows of a keyset walk: each fetch is one short query behind the last row."""
+    """The rows of a keyset walk: each fetch is one short query after the last row.
+
+    What only a walk of several chunks needs waits until the first chunk has come back full:
+    the end is looked up then (`look_up_end`), the session is read, and `goes_on` is called.
+    """
 
     blocks_held = 1
+    is_of_one_thread = True
 
     def __init__(
         self,
-        query: Statements,
+        query: KeysetQuery,
         connection: BaseDatabaseWrapper,
-        after: Any = None,
-        until: Any = None,
+        retries: Retries,
+        *,
+        after: Position | None = None,
+        until: Position | None = None,
         look_up_end: bool = False,
-        retries: Retries | None = None,
+        goes_on: GoesOn | None = None,
     ) -> None:
         self._query = query
         self._connection = connection
+        self._database = database_of(connection)
+        self._retries = retries
         self._after = after
         self._until = until
         self._look_up_end = look_up_end and until is None
-        self._retries = retries or Retries(connection, "", 0)
+        self._goes_on = goes_on
+        self._is_first = True
         self._ended = False
-        self._latest: Statement | None = None
 
     def fetch(self, size: int) -> Block:
         """Ask for the next `size` rows, or fewer after a timeout."""
-        if self._look_up_end:
-            self._retries.run(self._bound)
         block: Block = []
         while not block and not self._ended:
             block = self._retries.run(partial(self._next, size))
+            if self._is_first and not self._ended:
+                self._prepare_to_go_on()
+            self._is_first = False
         return block
+
+    def _prepare_to_go_on(self) -> None:
+        """Do what a walk of several chunks needs, before the caller has any row."""
+        if self._look_up_end:
+            self._retries.run(self._bound)
+        if self._ended:
+            return
+        statement = self._latest
+        self._retries.remember_session(statement)
+        if self._goes_on is not None:
+            self._retries.run(partial(self._goes_on, statement))
 
     def _next(self, size: int) -> Block:
         """Run the queries of the next chunk. A block shorter than asked for is the last.
 
         A block of a locking query may be empty in the middle of the walk.
         """
-        rows = self._retries.fitting(size)
+        rows = self._retries.limit(size)
         query = self._query
         if query.locks:
             return self._locked(rows)
@@ -91,8 +87,8 @@ class KeysetSource:
     def _locked(self, rows: int) -> Block:
         """Lock the rows of the next keys.
 
-        A row that had to be waited for may have another key by then. It has no place in this
-        chunk, and the walk must not go on behind it.
+        A row whose lock we waited for may have been updated. If its key changed, leave it out:
+        it has no place in this chunk, and the walk must not go on after it.
         """
         query, keys = self._query, self._query.keys
         ahead = self._read(keys, self._until, rows)
@@ -109,14 +105,12 @@ class KeysetSource:
         texts = set(map(repr, known))
         return [row for row in block if repr(query.position(row)) in texts]
 
-    def _go_on(self, query: Statements, block: Block, rows: int) -> None:
+    def _go_on(self, query: KeysetQuery, block: Block, rows: int) -> None:
         self._ended = len(block) < rows
-        if not self._ended and self._latest is not None:
-            self._retries.remember_session(self._latest)
         if block:
             self._after = query.position(block[-1])
 
-    def _check(self, query: Statements, block: Block) -> None:
+    def _check(self, query: KeysetQuery, block: Block) -> None:
         if self._after is not None:
             query.check_progress(self._after, block)
 
@@ -130,10 +124,10 @@ class KeysetSource:
         else:
             self._ended = True
 
-    def _read(self, query: Statements, until: Any, rows: int) -> Block:
+    def _read(self, query: KeysetQuery, until: Position | None, rows: int) -> Block:
         return self._run(query, query.statements(self._after, until), rows)
 
-    def _run(self, query: Statements, statements: Iterator[Open], rows: int) -> Block:
+    def _run(self, query: KeysetQuery, statements: Iterator[Open], rows: int) -> Block:
         """Run one statement after the other until there are rows enough."""
         block: Block = []
         for statement in statements:
@@ -142,15 +136,19 @@ class KeysetSource:
                 break
         return block
 
-    def _rows(self, query: Statements, open_statement: Open, rows: int) -> Block:
+    def _rows(self, query: KeysetQuery, open_statement: Open, rows: int) -> Block:
         self._latest = statement = open_statement(rows)
         with self._connection.cursor() as cursor:
-            read_fast(cursor).execute(statement.sql, statement.params)
+            self._database.prepare_cursor(cursor).execute(statement.sql, statement.params)
             block = list(cursor.fetchall())
         if block and not query.is_in_place(block[-1]):
             return self._rows(query, open_statement, rows)
         return block
 
+    def cancel(self) -> None:
+        """Ask the server to end the query."""
+        self._database.cancel(self._connection.connection)
+
     def close(self) -> None:
-        """Nothing is open between two queries."""
+        """Ask for no more: nothing is open between two queries."""
         self._ended = True

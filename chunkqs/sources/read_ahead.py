@@ -44,6 +44,7 @@ class ReadAheadSource:
     """
 
     blocks_held = 2
+    is_of_one_thread = False
 
     def __init__(
         self,
@@ -77,6 +78,10 @@ class ReadAheadSource:
     def _begin(self, size: int) -> Fetch:
         name = self._cursor.db.ops.quote_name(self._cursor.cursor.name)
         return Fetch(self._bare_cursor(), f"FETCH FORWARD {size} FROM {name}", size)
+
+    def cancel(self) -> None:
+        """Ask the server to end the fetch."""
+        self._cancel()
 
     def close(self) -> None:
         """End the fetch that is under way, and what was opened. Waits for no row."""

@@ -7,14 +7,21 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from sys import getsizeof
-from typing import Any, Protocol
+from typing import Any
+
+from django.core.exceptions import FieldError
+from django.db.models import fields
+from django.db.models.sql.compiler import SQLCompiler
 
 from ..django_internals.compiler import Block
+from ..django_internals.models import selected
 
 #: Bytes that one chunk may take, unless the caller says otherwise.
 MAX_BYTES = 16 * 1024 * 1024
 #: The first fetch: few enough that the first row is at once, even of rows of 1 MB.
 FIRST_ROWS = 8
+#: The first fetch where the types of the columns set a bound to the size of a row.
+FIRST_BOUNDED_ROWS = 100
 #: From one fetch to the next; 8 rows have grown to 2,000 after four fetches.
 GROWTH = 4
 #: Past some thousand rows a larger chunk saves no time, it only holds more memory.
@@ -26,19 +33,22 @@ SAMPLE = 50
 #: A key of a dictionary that was made of JSON.
 KEY_BYTES = 55
 
-
-class Sizes(Protocol):
-    """Decides the size of each chunk of one run."""
-
-    @property
-    def rows(self) -> int:
-        """How many rows to ask for next."""
-
-    def came(self, number: int) -> None:
-        """Note that a block of so many rows came."""
-
-    def saw(self, block: Block, rows: Sequence[Any]) -> None:
-        """Learn from raw rows and the rows that were made of them."""
+#: Fields whose values are small whatever they are, and the bytes that one takes at most.
+SMALL_FIELDS = (
+    fields.BooleanField,
+    fields.DateField,
+    fields.DecimalField,
+    fields.DurationField,
+    fields.FloatField,
+    fields.GenericIPAddressField,
+    fields.IntegerField,
+    fields.TimeField,
+    fields.UUIDField,
+)
+SMALL_BYTES = 150
+#: Characters up to which text is small, and the bytes that one takes at most.
+SMALL_TEXT = 1000
+CHARACTER_BYTES = 4
 
 
 class FixedSize:
@@ -46,30 +56,35 @@ class FixedSize:
 
     def __init__(self, rows: int) -> None:
         self.rows = rows
+        """How many rows to ask for next."""
 
-    def came(self, number: int) -> None:
-        """Nothing to note."""
+    def block_arrived(self, number: int) -> None:
+        """Note that a block of so many rows has arrived."""
 
-    def saw(self, block: Block, rows: Sequence[Any]) -> None:
-        """Nothing to learn."""
+    def observe(self, block: Block, rows: Sequence[Any]) -> None:
+        """Learn from raw rows and the rows that were built of them."""
 
 
-class GrowingSize:
+class GrowingSize(FixedSize):
     """A small first fetch, then growth for as long as a chunk stays under `max_bytes`."""
 
-    def __init__(self, max_bytes: int) -> None:
+    def __init__(self, max_bytes: int, row_bound: int | None = None) -> None:
         self.max_bytes = max_bytes
-        self.rows = min(FIRST_ROWS, MOST_ROWS)
+        if row_bound is None:
+            self.growth = GROWTH
+            super().__init__(min(FIRST_ROWS, MOST_ROWS))
+        else:
+            # What the types promise need not be found out step by step.
+            self.growth = MOST_ROWS
+            limit = max_bytes // row_bound
+            super().__init__(max(1, min(FIRST_BOUNDED_ROWS, MOST_ROWS, limit)))
 
-    def came(self, number: int) -> None:
-        """Nothing to note."""
-
-    def saw(self, block: Block, rows: Sequence[Any]) -> None:
+    def observe(self, block: Block, rows: Sequence[Any]) -> None:
         """Grow, but not past what `max_bytes` holds of rows like these."""
-        self.rows = max(1, min(self.rows * GROWTH, MOST_ROWS, self._fitting(block, rows)))
+        self.rows = max(1, min(self.rows * self.growth, MOST_ROWS, self._limit(block, rows)))
 
-    def _fitting(self, block: Block, rows: Sequence[Any]) -> int:
-        return int(self.max_bytes // made_bytes(block, rows))
+    def _limit(self, block: Block, rows: Sequence[Any]) -> int:
+        return int(self.max_bytes // built_bytes(block, rows))
 
 
 class TimedSize(GrowingSize):
@@ -85,7 +100,7 @@ class TimedSize(GrowingSize):
         self.seconds = seconds
         self._last: tuple[float, int] | None = None
 
-    def came(self, number: int) -> None:
+    def block_arrived(self, number: int) -> None:
         """Aim the next chunk at `seconds`, by the turn that ended with this block."""
         now = time.monotonic()
         if self._last is not None:
@@ -94,9 +109,9 @@ class TimedSize(GrowingSize):
             self.rows = max(1, int(min(max(aim, rows / 2), rows * 2)))
         self._last = (now, number)
 
-    def saw(self, block: Block, rows: Sequence[Any]) -> None:
+    def observe(self, block: Block, rows: Sequence[Any]) -> None:
         """Keep under what `max_bytes` holds of rows like these."""
-        self.rows = max(1, min(self.rows, self._fitting(block, rows)))
+        self.rows = max(1, min(self.rows, self._limit(block, rows)))
 
 
 @dataclass(frozen=True)
@@ -107,13 +122,43 @@ class Sizing:
     max_bytes: int = MAX_BYTES
     target_seconds: float | None = None
 
-    def start(self, blocks_held: int) -> Sizes:
-        """Return the sizes of a new run, whose source holds so many blocks at a time."""
+    @property
+    def capacity(self) -> int:
+        """Rows that fit one chunk, as far as rows are the measure."""
+        return self.chunk_size or MOST_ROWS
+
+    def start(self, blocks_held: int, row_bound: int | None) -> FixedSize:
+        """Return the sizes of a new walk, whose source holds so many blocks at a time.
+
+        `row_bound` is the bytes that a row takes at most by its types, where they say.
+        """
         if self.chunk_size is not None:
             return FixedSize(self.chunk_size)
         if self.target_seconds is not None:
             return TimedSize(self.max_bytes // blocks_held, self.target_seconds)
-        return GrowingSize(self.max_bytes // blocks_held)
+        return GrowingSize(self.max_bytes // blocks_held, row_bound)
+
+
+def row_bound(compiler: SQLCompiler) -> int | None:
+    """Return the bytes that a row takes at most by the types of its columns.
+
+    None where one of them sets no bound: text without a length, JSON, binary.
+    """
+    bounds = [_value_bound(expression) for expression in selected(compiler)]
+    known = [bound for bound in bounds if bound is not None]
+    return sum(known) + ROW_OVERHEAD if len(known) == len(bounds) else None
+
+
+def _value_bound(expression: Any) -> int | None:
+    try:
+        field = expression.output_field
+    except (AttributeError, FieldError):
+        return None
+    field = getattr(field, "target_field", field)
+    if isinstance(field, SMALL_FIELDS):
+        return SMALL_BYTES
+    max_length = getattr(field, "max_length", None) or SMALL_TEXT + 1
+    return max_length * CHARACTER_BYTES if max_length <= SMALL_TEXT else None
 
 
 def row_bytes(block: Block) -> float:
@@ -122,8 +167,8 @@ def row_bytes(block: Block) -> float:
     return sum(map(values_bytes, sample)) / len(sample) + ROW_OVERHEAD
 
 
-def made_bytes(block: Block, rows: Sequence[Any]) -> float:
-    """Estimate the bytes that a raw row takes together with the row that was made of it.
+def built_bytes(block: Block, rows: Sequence[Any]) -> float:
+    """Estimate the bytes that a raw row takes together with the row that was built of it.
 
     What a converter has made of a value, of JSON perhaps, may take many times as much.
     """

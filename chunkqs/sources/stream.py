@@ -1,179 +1,250 @@
-"""Where a stream runs, chosen from the live state of the caller's connection.
-
-Each function is a way to run; `open_route` tries them in their order.
-"""
+"""The ways to run a stream, chosen from the live state of the caller's connection."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from functools import partial
-from typing import NamedTuple, TypeVar
+from functools import cached_property, partial
+from typing import Any, NamedTuple
 
 from django.db import NotSupportedError
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.utils import CursorWrapper
+from django.db.models import QuerySet
+from django.db.models.expressions import Expression
 from django.db.models.sql.compiler import SQLCompiler
 
-from ..databases.postgresql.psycopg import read_fast
+from ..databases import database_of
+from ..databases.base import Explanation
 from ..databases.private_connection import open_private
-from ..django_internals.compiler import Statement
+from ..django_internals.compiler import Block, Compiled, Statement, compile_select
 from ..errors import KeysetError
-from ..keyset.keyset import keyset_of
 from ..keyset.orderable import ADVICE
-from ..keyset.query import KeysetQuery
-from .cursor import (
-    CursorSource,
-    PlainSource,
-    Source,
-    TransactionSource,
-    close_cursor,
-)
-from .keyset import KeysetSource
+from . import small_result
+from .cursor import CursorSource, ListSource, Source, TransactionSource, close_cursor
 from .read_ahead import ReadAheadSource
-from .requests import Request
 from .retries import Retries
-from .small import small_result
+from .sizing import Sizing, row_bound, row_bytes
 
 logger = logging.getLogger("chunkqs")
 
-#: Databases on which a cursor wants a connection of its own.
-PRIVATE_VENDORS = {"postgresql", "mysql"}
-
-Result = TypeVar("Result")
+#: Rows that are read to weigh the others, where a column's size has no bound.
+PROBE_ROWS = 16
 
 
-class Route(NamedTuple):
+class OpenSource(NamedTuple):
     """A source of blocks, and the compiler that knows what is in them."""
 
     source: Source
     compiler: SQLCompiler
     retries: Retries | None = None
-    """Repeats what a fault breaks off, where the walk goes on after one."""
-
-    def attempt(self, work: Callable[[], Result]) -> Result:
-        """Return what `work` returns, after a fault of what it returns the next time."""
-        return self.retries.run(work) if self.retries else work()
+    """Repeats what a transient error breaks off, where the walk goes on after one."""
 
 
-def open_route(request: Request) -> Route:
-    """Open a source for `request`, the first way that fits."""
-    if in_transaction(request.connection):
-        return _in_callers_transaction(request)
-    if request.private is not True and (small := _small(request)):
-        return small
-    if request.private is not False and (private := _on_private_connection(request)):
-        return private
-    return _on_callers_connection(request)
+class Wishes(NamedTuple):
+    """How the caller wants a stream to run."""
+
+    private: bool | None = None
+    read_ahead: bool = True
+
+
+class Stream:
+    """A query that is to be read through a server-side cursor, or what comes closest to one.
+
+    Its methods are the ways to run, in the order in which `open()` tries them; each returns
+    None where it does not fit. `by_keyset` opens the same rows by keyset, for databases whose
+    cursors would block the connection; it raises KeysetError where they have no order.
+    """
+
+    def __init__(
+        self,
+        queryset: QuerySet[Any, Any],
+        connection: BaseDatabaseWrapper,
+        sizing: Sizing,
+        wishes: Wishes,
+        by_keyset: Callable[[], OpenSource],
+        extra: tuple[Expression, ...] = (),
+    ) -> None:
+        self._queryset = queryset
+        self._connection = connection
+        self._database = database_of(connection)
+        self._sizing = sizing
+        self._wishes = wishes
+        self._by_keyset = by_keyset
+        self._extra = extra
+
+    def open(self) -> OpenSource:
+        """Open the source the first way that fits."""
+        return (
+            self.in_callers_transaction()
+            or self.as_small_result()
+            or self.on_private_connection()
+            or self.on_callers_connection()
+        )
+
+    def in_callers_transaction(self) -> OpenSource | None:
+        """Read in the caller's transaction, the one place that shows its uncommitted rows."""
+        if not in_transaction(self._connection):
+            return None
+        if self._wishes.private:
+            raise NotSupportedError(
+                "stream(private=True) inside a transaction: a private connection would not see "
+                "the transaction's own rows. Leave private= out, or stream outside of atomic()."
+            )
+        if self._database.cursor_blocks_connection:
+            return self.as_small_result() or self._by_keyset_or_refuse()
+        statement, compiler, _ = self._compile()
+        if statement is None:
+            return OpenSource(ListSource([]), compiler)
+        self._log("a cursor in the caller's transaction")
+        cursor = self._execute(self._connection.chunked_cursor(), statement)
+        if self._database.cursor_ends_with_transaction:
+            return OpenSource(TransactionSource(self._connection, cursor), compiler)
+        return OpenSource(_closing_source(cursor), compiler)
+
+    def as_small_result(self) -> OpenSource | None:
+        """Read the whole result by one plain query, where it is expected to fit one chunk.
+
+        The query is limited to one row more than fits: when that row comes, the planner was
+        wrong, and what was read is dropped. Where the columns set no bound to the size of a
+        row, a few rows are read first and weighed. A statement that came out small before is
+        not planned again.
+        """
+        if self._wishes.private or not self._database.explains:
+            return None
+        statement, compiler, _ = self._limited
+        if statement is None:
+            return OpenSource(ListSource([]), compiler)
+        known = small_result.recall(self._connection, statement)
+        expected = self._expected_rows if known is None else known
+        if expected > self._sizing.capacity:
+            return None
+        block = self._small_block(statement, expected, is_known=known is not None)
+        small_result.remember(self._connection, statement, block)
+        if block is None:
+            return None
+        self._log("a small result, by a plain query")
+        return OpenSource(ListSource(block), compiler)
+
+    def on_private_connection(self) -> OpenSource | None:
+        """Read in a transaction of its own: at once, one snapshot, the caller stays free."""
+        if self._wishes.private is False or not self._database.opens_private_connections:
+            return None
+        statement, compiler, _ = self._compile()
+        if statement is None:
+            return OpenSource(ListSource([]), compiler)
+        insist = self._wishes.private is True
+        private = open_private(self._connection, statement, self._explanation, insist=insist)
+        if private is None:
+            return None
+        try:
+            cursor = self._execute(private.cursor(), statement)
+        except BaseException:
+            private.close()
+            raise
+        if self._wishes.read_ahead and self._database.sends_on_request:
+            ahead = ReadAheadSource(cursor, private.bare_cursor, private.cancel, private.close)
+            return OpenSource(ahead, compiler)
+        return OpenSource(CursorSource(cursor, private.close), compiler)
+
+    def on_callers_connection(self) -> OpenSource:
+        """Read in autocommit as Django does: right, only slower to start on PostgreSQL."""
+        if self._database.cursor_blocks_connection:
+            try:
+                return self._by_keyset()
+            except KeysetError as error:
+                self._log(f"the whole result in memory, as there is no keyset: {error}")
+        statement, compiler, _ = self._compile()
+        if statement is None:
+            return OpenSource(ListSource([]), compiler)
+        self._log("a cursor on the caller's connection")
+        plain = self._connection.settings_dict.get("DISABLE_SERVER_SIDE_CURSORS")
+        cursor = self._connection.cursor() if plain else self._connection.chunked_cursor()
+        return OpenSource(_closing_source(self._execute(cursor, statement)), compiler)
+
+    def _by_keyset_or_refuse(self) -> OpenSource:
+        try:
+            opened = self._by_keyset()
+        except KeysetError as error:
+            raise NotSupportedError(
+                f"stream() inside a transaction on {self._database.label} reads by keyset, since "
+                "an unbuffered cursor would block the connection, and this query has no order to "
+                f"read by: {str(error).removesuffix(ADVICE)} Stream it outside of atomic(), or use "
+                "iterator(), which reads the whole result into memory."
+            ) from error
+        self._log("by keyset in the caller's transaction")
+        return opened
+
+    @cached_property
+    def _limited(self) -> Compiled:
+        """The query limited to one row more than a chunk, which shows whether there are more."""
+        return self._compile(self._sizing.capacity + 1)
+
+    @cached_property
+    def _explanation(self) -> Explanation | None:
+        """What the planner expects of the limited query: one EXPLAIN, asked for once."""
+        statement = self._limited.statement
+        return self._database.explain(statement) if statement else None
+
+    @property
+    def _expected_rows(self) -> int:
+        """The rows that will come: by the slice where that is small enough, else by the planner."""
+        query, capacity = self._queryset.query, self._sizing.capacity
+        if query.high_mark is not None and query.high_mark - query.low_mark <= capacity:
+            return int(query.high_mark - query.low_mark)
+        explanation = self._explanation
+        if explanation is None:
+            return capacity + 1
+        too_wide = explanation.rows * explanation.width > self._sizing.max_bytes
+        return capacity + 1 if too_wide else explanation.rows
+
+    def _small_block(self, statement: Statement, expected: int, *, is_known: bool) -> Block | None:
+        """Read all rows; None where there are more than fit, by their number or their size."""
+        capacity = self._sizing.capacity
+        if row_bound(self._limited.compiler) is None:
+            if is_known:
+                # They were small; no more than twice as many are read before they are weighed.
+                capacity = min(capacity, max(2 * expected, PROBE_ROWS))
+            else:
+                probe = self._read(PROBE_ROWS)
+                if len(probe) <= PROBE_ROWS:
+                    return probe
+                if row_bytes(probe) * expected > self._sizing.max_bytes:
+                    return None
+        block = self._read(capacity)
+        return block if len(block) <= capacity else None
+
+    def _read(self, limit: int) -> Block:
+        """Read `limit` rows, and one more where there is one, by a plain query."""
+        statement, _, _ = self._compile(limit + 1)
+        if statement is None:
+            return []
+        with self._connection.cursor() as cursor:
+            self._database.prepare_cursor(cursor).execute(statement.sql, statement.params)
+            return list(cursor.fetchall())
+
+    def _compile(self, limit: int | None = None) -> Compiled:
+        """Compile the query, for its first `limit` rows alone if that is given."""
+        queryset = self._queryset.all() if limit is None else self._queryset.all()[:limit]
+        return compile_select(queryset, self._connection, self._extra)
+
+    def _execute(self, cursor: CursorWrapper, statement: Statement) -> CursorWrapper:
+        """Run `statement` on `cursor`, which is closed if that fails."""
+        try:
+            self._database.prepare_cursor(cursor).execute(statement.sql, statement.params)
+        except BaseException:
+            close_cursor(cursor)
+            raise
+        return cursor
+
+    def _log(self, way: str) -> None:
+        logger.debug("stream() of %s: %s", self._queryset.model._meta.label, way)
 
 
 def in_transaction(connection: BaseDatabaseWrapper) -> bool:
-    """Tell whether the caller is in a transaction, by atomic() or by switching autocommit off."""
+    """Return whether the caller is in a transaction: by atomic(), or with autocommit off."""
     return connection.in_atomic_block or not connection.get_autocommit()
 
 
-def _small(request: Request) -> Route | None:
-    small = small_result(request)
-    if small is None:
-        return None
-    say(request, "a small result, by a plain query")
-    return Route(PlainSource(small.block), small.compiler)
-
-
-def _in_callers_transaction(request: Request) -> Route:
-    connection = request.connection
-    if request.private:
-        raise NotSupportedError(
-            "stream(private=True) inside a transaction: a private connection would not see the "
-            "transaction's own rows. Leave private= out, or stream outside of atomic()."
-        )
-    if connection.vendor == "mysql":
-        return _small(request) or _by_keyset_or_refuse(request)
-    statement, compiler, _ = request.compile()
-    if statement is None:
-        return Route(PlainSource([]), compiler)
-    say(request, "a cursor in the caller's transaction")
-    cursor = executed(connection.chunked_cursor(), statement)
-    if connection.vendor == "postgresql":
-        return Route(TransactionSource(connection, cursor), compiler)
-    return _cursor_route(cursor, compiler)
-
-
-def _by_keyset_or_refuse(request: Request) -> Route:
-    """MySQL's unbuffered cursor would block every other query on the caller's connection."""
-    try:
-        route = _by_keyset(request)
-    except KeysetError as error:
-        raise NotSupportedError(
-            "stream() inside a transaction on MySQL or MariaDB reads by keyset, since an "
-            "unbuffered cursor would block the connection, and this query has no order to read "
-            f"by: {str(error).removesuffix(ADVICE)} Stream it outside of atomic(), or use "
-            "iterator(), which reads the whole result into memory."
-        ) from error
-    say(request, "by keyset in the caller's transaction")
-    return route
-
-
-def _by_keyset(request: Request) -> Route:
-    query = KeysetQuery(keyset_of(request.queryset.all()), request.connection)
-    source = KeysetSource(query, request.connection, look_up_end=True)
-    return Route(source, query.compiler)
-
-
-def _on_private_connection(request: Request) -> Route | None:
-    connection = request.connection
-    if connection.vendor not in PRIVATE_VENDORS:
-        return None
-    statement, compiler, _ = request.compile()
-    if statement is None:
-        return Route(PlainSource([]), compiler)
-    insist = request.private is True
-    private = open_private(connection, statement, request.explanation, insist=insist)
-    if private is None:
-        return None
-    try:
-        cursor = executed(private.cursor(), statement)
-    except BaseException:
-        private.close()
-        raise
-    # MySQL's server sends on without being asked: there the socket is what reads ahead.
-    if request.read_ahead and connection.vendor == "postgresql":
-        ahead = ReadAheadSource(cursor, private.bare_cursor, private.cancel, private.close)
-        return Route(ahead, compiler)
-    return Route(CursorSource(cursor, private.close), compiler)
-
-
-def _on_callers_connection(request: Request) -> Route:
-    """In autocommit: right, as Django does it, only slower to start on PostgreSQL."""
-    connection = request.connection
-    if connection.vendor == "mysql":
-        try:
-            return _by_keyset(request)
-        except KeysetError as error:
-            say(request, f"the whole result in memory, as there is no keyset: {error}")
-    statement, compiler, _ = request.compile()
-    if statement is None:
-        return Route(PlainSource([]), compiler)
-    say(request, "a cursor on the caller's connection")
-    plain = connection.settings_dict.get("DISABLE_SERVER_SIDE_CURSORS")
-    cursor = connection.cursor() if plain else connection.chunked_cursor()
-    return _cursor_route(executed(cursor, statement), compiler)
-
-
-def _cursor_route(cursor: CursorWrapper, compiler: SQLCompiler) -> Route:
-    return Route(CursorSource(cursor, partial(close_cursor, cursor)), compiler)
-
-
-def executed(cursor: CursorWrapper, statement: Statement) -> CursorWrapper:
-    """Run `statement` on `cursor`, which is closed if that fails."""
-    try:
-        read_fast(cursor).execute(statement.sql, statement.params)
-    except BaseException:
-        close_cursor(cursor)
-        raise
-    return cursor
-
-
-def say(request: Request, way: str) -> None:
-    """Log which way a stream takes."""
-    logger.debug("stream() of %s: %s", request.queryset.model._meta.label, way)
+def _closing_source(cursor: CursorWrapper) -> CursorSource:
+    return CursorSource(cursor, partial(close_cursor, cursor))

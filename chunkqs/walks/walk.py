@@ -1,164 +1,266 @@
-"""One run of a walk: the chunks as they come, and how far the caller has got in them."""
+"""One pass over the rows of a plan: fetch, build, and know how far the caller has got."""
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import AsyncIterator, Callable, Generator, Iterator
-from itertools import chain
-from typing import Any, Generic, Self, TypeVar, cast
+import os
+from collections.abc import Callable, Iterator
+from enum import Enum
+from threading import RLock
+from typing import Any, NamedTuple
+from weakref import WeakSet
 
-from asgiref.sync import sync_to_async
+from django.db import connections
 
-from ..keyset.keyset import Position
-from .plan import Piece, Walk
+from ..django_internals.compiler import Block
+from ..errors import StreamInterrupted
+from ..keyset.predicates import Position
+from ..sources.cursor import Source
+from ..sources.sizing import FixedSize, row_bound
+from .build import Build, builder
+from .plan import Plan, Positioner
 
-Handed = TypeVar("Handed")
-Portion = Callable[["Run", Piece], Iterator[Handed]]
+
+class State(Enum):
+    """How a walk stands, and what its iterator does when it is asked for more."""
+
+    GOING = "goes on"
+    COMPLETE = "its rows ran out"
+    LEFT = "its own iterator was closed"
+    CLOSED = "it was closed before its rows ran out, by close() or the end of a `with` elsewhere"
+    FAILED = "an error ended it before its rows ran out"
 
 
-class Run:
-    """A walk that has been begun, with the place that it has reached."""
+class Given(NamedTuple):
+    """What the caller was given last, and how much of it is left."""
 
-    def __init__(self, walk: Walk) -> None:
-        self._pieces = walk.pieces()
-        self._piece: Piece | None = None
-        self._rows: Any = iter(())
-        self._closed: bool = False
-        self.before = walk.after
-        """The position of the last row of the chunk before the one at hand."""
+    before: Position | None
+    """The position of the last row given before that."""
+    items: Iterator[Any]
+    """A list's iterator: how many are left in it tells the position, at no cost per row."""
+    length: int
+    block: Block = []
+    """The raw rows that the items were built of."""
+
+
+#: What the caller gets of the rows of a chunk: themselves, or the one Chunk that they are.
+Items = Callable[["Walk", list[Any], Block], list[Any]]
+
+WALKS: WeakSet[Walk] = WeakSet()
+
+
+class Walk:
+    """One pass over the rows of a plan.
+
+    Several threads may ask for its rows: each row is handed out once, and what goes wrong in
+    one of them is not taken for the end of the rows in another.
+    """
+
+    def __init__(self, plan: Plan, items: Items) -> None:
+        self._plan = plan
+        self._as_items = items
+        self._lock = RLock()
+        self._is_advancing = False
+        self._state = State.GOING
+        self._source: Source | None = None
+        self._block: Block = []
+        self._error: Exception | None = None
+        self._process = os.getpid()
+        self._given = Given(plan.after, iter(()), 0)
         self.number = -1
         """The number of the chunk at hand, from 0."""
+        self.count: int | None = None
+        """The number of rows, once it was asked for."""
+        WALKS.add(self)
 
-    def advance(self) -> Piece | None:
-        """Return the next chunk; None at the end, when all that was opened is closed."""
-        self._leave()
-        if self._closed:
-            return None
-        self._piece = next(self._pieces, None)
-        self.number += 1
-        self._close_if_asked()
-        return self._piece
+    @property
+    def is_going(self) -> bool:
+        """Whether it has begun or may begin, and has not ended."""
+        return self._state is State.GOING
 
-    def _close_if_asked(self) -> None:
-        """Another thread that closed this run could not stop it while it was fetching."""
-        if self._closed:
-            self.close()
-
-    def hand_out(self, piece: Piece) -> Iterator[Any]:
-        """Return an iterator over the rows of `piece` that `position` can look at."""
-        rows = self._rows = iter(piece.rows)
-        return rows
+    @property
+    def before(self) -> Position | None:
+        """The position of the last row before those that were handed out last."""
+        return self._given.before
 
     @property
     def position(self) -> Position | None:
         """The position of the last row that was handed out."""
-        piece = self._piece
-        if piece is None or piece.position is None:
-            return self.before
-        # What is left in the list's iterator says where it is, at no cost per row.
-        left = self._rows.__length_hint__()
-        if len(piece.rows) != len(piece.block):  # an iterable class that leaves rows out
-            given = 0 if left else len(piece.block)
-        else:
-            given = len(piece.block) - left
-        return piece.position(piece.block[given - 1]) if given else self.before
+        given = self._given
+        if self._positioner is None or not given.block:
+            return given.before
+        left: int = given.items.__length_hint__()  # type: ignore[attr-defined]
+        if given.length == len(given.block):
+            last = given.length - left
+        else:  # a chunk, or an iterable class that leaves rows out
+            last = 0 if left else len(given.block)
+        return self._positioner(given.block[last - 1]) if last else given.before
 
-    def _leave(self) -> None:
-        """Let go of the chunk at hand: it is not held while the next one is on its way."""
-        self.before = self.position
-        self._piece = None
-        rows, self._rows = self._rows, iter(())
-        for _ in rows:  # what is left of them when the run is closed is not handed out
-            pass
+    def position_of(self, raw_row: Any) -> Position | None:
+        """Return where a raw row stands, if the rows have positions."""
+        return self._positioner(raw_row) if self._positioner else None
 
-    def close(self) -> None:
-        """End the walk, and with it its cursor and private connection."""
-        self._closed = True
-        self._leave()
-        if inspect.getgeneratorstate(self._pieces) != inspect.GEN_RUNNING:
-            self._pieces.close()
+    def advance(self) -> Iterator[Any] | None:
+        """Return what the caller gets next; None at the end, when everything is closed.
 
-
-class HandOut(chain[Handed]):
-    """Hands out a run, one row after the other, without a step of Python's for each.
-
-    It ends when it is dropped: the generator of its portions is, and closes the run.
-    """
-
-    _run: Run
-    _portions: Generator[Iterator[Handed], None, None]
-
-    @classmethod
-    def of(cls, run: Run, portion: Portion[Handed]) -> Self:
-        """Begin to hand out."""
-        portions = _portions(run, portion)
-        rows = cast(Self, cls.from_iterable(portions))
-        rows._run, rows._portions = run, portions
-        return rows
-
-    def close(self) -> None:
-        """End the run; no row comes after."""
-        if inspect.getgeneratorstate(self._portions) != inspect.GEN_RUNNING:
-            self._portions.close()
-        self._run.close()  # which another thread that runs it will notice
-
-
-def _portions(run: Run, portion: Portion[Handed]) -> Generator[Iterator[Handed], None, None]:
-    try:
-        while (piece := run.advance()) is not None:
-            handed = portion(run, piece)
-            # Nothing here may hold a chunk while the next one is on its way.
-            del piece
-            yield handed
-            del handed
-    finally:
-        run.close()
-
-
-class AsyncHandOut(AsyncIterator[Handed], Generic[Handed]):
-    """Hands out a run in a coroutine; its queries run in Django's thread for them.
-
-    Not an async generator: those are closed by the event loop, some time after they were
-    left, or never when the loop ends first. This ends when it is dropped, as a generator does.
-    """
-
-    def __init__(self, run: Run, portion: Portion[Handed]) -> None:
-        self._run = run
-        self._portion = portion
-        self._handed: Iterator[Handed] = iter(())
-        self._is_waiting = False
-
-    def __aiter__(self) -> Self:
-        return self
-
-    async def __anext__(self) -> Handed:
-        # Not every chunk has a row: an iterable class of the caller's may leave some out.
-        while True:
-            for handed in self._handed:
-                return handed
-            piece = await self._advance()
-            if piece is None:
-                raise StopAsyncIteration
-            self._handed = self._portion(self._run, piece)
-
-    async def _advance(self) -> Piece | None:
-        """Wait for the next chunk. Two tasks that both did would lose one of theirs."""
-        if self._is_waiting:
-            raise RuntimeError(
-                "Another task is waiting for the next row of this iterator. "
-                "Let one task iterate and hand its rows to the others, by a queue."
+        Raise StreamInterrupted where something else than the end of the rows has ended the walk.
+        """
+        if os.getpid() != self._process:
+            raise StreamInterrupted(
+                "This walk is read by the process that began it. Begin another one in the forked "
+                "process, where a keyset walk can go on from rows.position."
             )
-        self._is_waiting = True
+        with self._lock:  # wait for the thread that advances
+            if self._given.items.__length_hint__():  # type: ignore[attr-defined]
+                return self._given.items
+            if self._is_advancing:
+                raise RuntimeError(
+                    "The rows of this walk were asked for while they are being built. Begin "
+                    "another iter() for an inner loop."
+                )
+            if self._state is not State.GOING:
+                self._refuse_early_end()
+                return None
+            self._refuse_other_connection()
+            return self._advance()
+
+    def _refuse_early_end(self) -> None:
+        if self._state in {State.CLOSED, State.FAILED}:
+            raise StreamInterrupted(
+                f"This walk of {self._plan.queryset.model._meta.label} has ended early: "
+                f"{self._state.value}. Its other rows were not handed out. Begin a new iter(); "
+                "a keyset walk can go on from rows.position."
+            )
+
+    def _refuse_other_connection(self) -> None:
+        """Raise where a keyset walk goes on in a thread that has a connection of its own."""
+        source = self._source
+        if source is None or not source.is_of_one_thread:
+            return
+        if connections[self._alias] is not self._connection and (
+            not self._connection.allow_thread_sharing
+        ):
+            raise RuntimeError(
+                "This walk reads on the connection of the thread that began it. Iterate there "
+                "and hand the rows to other threads, or begin a walk in this one, with "
+                "after=rows.position to go on."
+            )
+
+    def _advance(self) -> Iterator[Any] | None:
+        self._is_advancing = True
+        # Only the caller holds the rows while the next ones are on their way.
+        self._given = Given(self.position, iter(()), 0)
         try:
-            return await sync_to_async(self._run.advance)()
+            self._given, is_end = self._next_given()
+        except BaseException:
+            self._end(State.FAILED)
+            raise
+        else:
+            if is_end:
+                self._end(State.COMPLETE)
+            return None if is_end else self._given.items
         finally:
-            self._is_waiting = False
+            self._is_advancing = False
+            if self._state is not State.GOING:
+                self._release()
+
+    def _next_given(self) -> tuple[Given, bool]:
+        """Build what the caller gets next, of a new block if the one at hand is used up."""
+        before = self._given.before
+        if self._error is not None:
+            error, self._error = self._error, None
+            raise error
+        is_new = not self._block
+        if is_new and not self._fetch():
+            return Given(before, iter(()), 0), True
+        part, self._block = self._block[: self._at_once], self._block[self._at_once :]
+        rows, part, self._error = self._build(part)
+        if self._error is not None:
+            self._block = []
+        if is_new:
+            self._sizes.observe(part, rows)
+        self.number += 1
+        items = self._as_items(self, rows, part)
+        return Given(before, iter(items), len(items), part), False
+
+    def _fetch(self) -> bool:
+        """Fetch the next block, from a source that is opened for the first one."""
+        source = self._source or self._open()
+        self._block = source.fetch(self._sizes.rows)
+        if self._block:
+            self._sizes.block_arrived(len(self._block))
+        return bool(self._block)
+
+    def _open(self) -> Source:
+        plan = self._plan
+        self._alias = plan.queryset.db
+        self._connection = connections[self._alias]
+        opened, self._positioner = plan.open(self._connection)
+        self._source = opened.source
+        self._build, self._at_once = builder(
+            plan.queryset.using(self._alias), opened, whole_chunks=plan.whole_chunks
+        )
+        self._sizes = plan.sizing.start(opened.source.blocks_held, row_bound(opened.compiler))
+        return opened.source
+
+    # What _open() sets.
+    _alias: str
+    _connection: Any
+    _build: Build
+    _at_once: int
+    _sizes: FixedSize
+    _positioner: Positioner | None = None
+
+    def leave(self) -> None:
+        """End the walk by its own iterator: it was closed or dropped."""
+        self._close(State.LEFT)
 
     def close(self) -> None:
-        """End the run; no row comes after."""
-        self._handed = iter(())
-        self._run.close()
+        """End the walk, with its cursor and private connection, from whichever thread.
 
-    def __del__(self) -> None:
-        """A loop that is left drops its iterator, whatever else holds the rows."""
-        self._run.close()
+        Its iterator raises StreamInterrupted when it is asked for more.
+        """
+        self._close(State.CLOSED)
+
+    def _close(self, state: State) -> None:
+        if not self._lock.acquire(blocking=False):
+            # The thread that advances will notice. It need not wait for its query.
+            self._end(state)
+            if self._source is not None:
+                self._source.cancel()
+            return
+        try:
+            self._end(state)
+            if not self._is_advancing:
+                self._release()
+        finally:
+            self._lock.release()
+
+    def _end(self, state: State) -> None:
+        if self._state is State.GOING:
+            self._state = state
+
+    def _release(self) -> None:
+        """Let go of the rows and the source. What is left of the rows is not handed out."""
+        given = self._given
+        self._given = Given(self.position, iter(()), 0)
+        for _ in given.items:
+            pass
+        self._block = []
+        source, self._source = self._source, None
+        if source is not None and os.getpid() == self._process:
+            source.close()
+
+    def forget(self) -> None:
+        """Hand out no row in a forked process: what is open is the parent's."""
+        for _ in self._given.items:
+            pass
+        self._block = []
+
+
+def _forget_in_child() -> None:
+    for walk in list(WALKS):
+        walk.forget()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_forget_in_child)

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-import json
 import os
-import subprocess
 import sys
-import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import IO, Any
 
 from django.conf import settings
 from django.db import connection
 
+from tools.children import FailedError, child
+from tools.measuring import Result
+from tools.ways import OURS, WAYS
+
 from .screen import Screen, seconds, size
-from .walks import WALKS, Result
 
 MANAGE = Path(settings.BASE_DIR) / "manage.py"
 HELD_ROWS = 1_000_000  # the most that a walk gets which holds all its rows: about 1 GB
 HELD_BYTES = 1_500  # per row, a generous guess
 PAGINATOR_SECONDS = 60
-OURS = ("stream()", "keyset_iter()", "chunks()")
 LAYOUT = "{:<15}{:>14}{:>14}{:>16}{:>14}"
 
 
@@ -41,7 +39,7 @@ class Comparison:
         self.screen.line()
         header = LAYOUT.format("", "first row", "rows/s", "peak memory", "whole walk")
         self.screen.line(header, style="bold")
-        for name in WALKS:
+        for name in WAYS:
             self._compare(name)
         self.screen.line()
         self.screen.text(self._summary())
@@ -51,7 +49,7 @@ class Comparison:
         try:
             with self.screen.bar(f"{name:<15}", limit) as bar:
                 self.results[name] = measure(self._arguments(name, limit), bar.advance_to)
-        except WalkFailedError as failure:
+        except FailedError as failure:
             self.screen.line(f"{name:<15}  failed: {failure}", style="red")
         else:
             self._print(name, self.results[name])
@@ -108,42 +106,16 @@ class Comparison:
         )
 
 
-class WalkFailedError(Exception):
-    """A walk's process ended without a result."""
-
-
 def measure(arguments: list[str], report: Callable[[int], None]) -> Result:
     """Run ``manage.py walk`` with these arguments and return its result."""
     command = [sys.executable, str(MANAGE), "walk", *arguments]
-    with (
-        tempfile.TemporaryFile("w+") as errors,
-        # A session of its own: Ctrl-C comes to this process alone, which then ends the other.
-        subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=errors, text=True, start_new_session=True
-        ) as process,
-    ):
-        try:
-            result = _listen(process.stdout, report)
-        finally:
-            process.kill()
-        if result is None:
-            raise WalkFailedError(_reason(process.wait(), errors))
-    return result
-
-
-def _listen(lines: IO[str] | None, report: Callable[[int], None]) -> Result | None:
-    for line in lines or ():
-        message: dict[str, Any] = json.loads(line)
-        if "result" in message:
-            return Result(**message["result"])
-        report(message["rows"])
-    return None
-
-
-def _reason(status: int, errors: IO[str]) -> str:
-    errors.seek(0)
-    text = errors.read().strip()
-    return text.splitlines()[-1] if text else f"the process ended with status {status}"
+    # A session of its own: Ctrl-C comes to this process alone, which then ends the other.
+    with child(command, start_new_session=True) as process:
+        for message in process.messages():
+            if "result" in message:
+                return Result(**message["result"])
+            report(message["rows"])
+        raise process.failure()
 
 
 def free_memory() -> int:

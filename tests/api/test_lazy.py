@@ -21,7 +21,16 @@ from django.db.models.query import ModelIterable
 from django.template import Context, Engine
 from django.test.utils import CaptureQueriesContext
 
-from chunkqs import Chunk, KeysetError, LazyChunks, LazyRows, chunks, keyset_iter, stream
+from chunkqs import (
+    Chunk,
+    KeysetError,
+    LazyChunks,
+    LazyRows,
+    StreamInterrupted,
+    chunks,
+    keyset_iter,
+    stream,
+)
 from tests.support.leftovers import Leftovers, open_cursors
 from tests.support.models import Event
 from tests.support.rows import another, make
@@ -79,12 +88,18 @@ def test_every_iter_is_a_fresh_run(walk: Any) -> None:
 
 
 @both
-def test_len_counts_once(walk: Any) -> None:
+def test_len_counts_once_in_a_walk_and_again_outside_of_it(walk: Any) -> None:
     rows = walk(ordered())
+    assert len(rows) == ROWS
+    iterator = iter(rows)
+    last = next(iterator)
     with queries() as asked:
         assert len(rows) == rows.count() == ROWS
     assert len(asked) == 1
     assert "COUNT" in asked[0]["sql"]
+    list(iterator)
+    ordered().filter(pk=last.pk).delete()
+    assert len(rows) == ROWS - 1
 
 
 @both
@@ -307,11 +322,12 @@ def test_two_tasks_cannot_take_rows_from_each_other() -> None:
 def test_another_thread_ends_a_walk(nothing_left_open: Leftovers) -> None:
     rows = stream(ordered(), chunk_size=1)
     seen = 0
-    for _ in rows:
-        seen += 1
-        closer = threading.Thread(target=rows.close)
-        closer.start()
-        closer.join()
+    with pytest.raises(StreamInterrupted, match="ended early"):
+        for _ in rows:
+            seen += 1
+            closer = threading.Thread(target=rows.close)
+            closer.start()
+            closer.join()
     assert seen == 1
 
 
@@ -443,7 +459,8 @@ def test_a_chunk_updates_and_deletes_its_own_rows() -> None:
     assert [row.kind for row in left] == ["chunk 1"] * 7 + ["chunk 3"] * 7
 
 
-def test_chunks_without_a_size_grow() -> None:
+def test_chunks_without_a_size_grow(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("chunkqs.sources.sizing.FIRST_BOUNDED_ROWS", 8)
     found = list(iter(chunks(ordered())))
     assert [row for chunk in found for row in chunk] == list(ordered())
     assert len(found[0]) < len(found[1])

@@ -7,12 +7,14 @@ import gc
 import os
 import threading
 import time
+import weakref
 from collections.abc import Iterator
 from typing import Any
 
 import pytest
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.signals import connection_created
 from django.test.utils import CaptureQueriesContext
 
 from tests.support.leftovers import Leftovers, backends
@@ -148,6 +150,31 @@ def test_dropping_what_was_closed_warns_of_nothing(
     del private, cursor
     gc.collect()
     assert not recwarn.list
+
+
+def test_a_closed_connection_leaves_nothing_to_the_garbage_collector(
+    clean: BaseDatabaseWrapper,
+) -> None:
+    def walk() -> list[weakref.ref[Any]]:
+        private = open_for(SQL, 0)
+        executed(private, SQL, 0).fetchmany(10)
+        private.close()
+        return [weakref.ref(one) for one in (private, private._session, made.pop())]
+
+    made: list[Any] = []
+
+    def keep(connection: Any, **kwargs: Any) -> None:
+        made.append(connection)
+
+    connection_created.connect(keep)
+    gc.collect()
+    gc.disable()
+    try:
+        left = walk()
+        assert [one() for one in left] == [None, None, None]
+    finally:
+        gc.enable()
+        connection_created.disconnect(keep)
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork()")

@@ -1,4 +1,4 @@
-"""Where a private connection is not to be had: who is told, and that nothing stays open."""
+"""Where no private connection can be opened: who is told, and that nothing stays open."""
 
 from __future__ import annotations
 
@@ -118,7 +118,7 @@ def test_a_server_without_room_means_none(
 ) -> None:
     caplog.set_level(logging.DEBUG, "chunkqs")
     assert opening(SQL, 0, alias=limited) is None
-    assert "No private connection to be had" in caplog.text
+    assert "Could not open a private connection" in caplog.text
 
 
 def test_a_server_without_room_is_heard_where_the_caller_insists(

@@ -10,8 +10,8 @@ import pytest
 from django.db import NotSupportedError, connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from tests.support.doubts import AGAINST
 from tests.support.leftovers import Leftovers
+from tests.support.mismatches import MISMATCHES
 from tests.support.pgbouncer import Pgbouncer
 from tests.support.private import create_table, executed, open_for, opening, run, second_alias
 
@@ -114,7 +114,7 @@ def test_the_cursor_is_not_kept_past_its_transaction(clean: BaseDatabaseWrapper)
 
 
 @pytest.mark.database("postgresql")
-@pytest.mark.parametrize(("make", "unmake", "sql", "reason"), AGAINST.values(), ids=AGAINST)
+@pytest.mark.parametrize(("make", "unmake", "sql", "reason"), MISMATCHES.values(), ids=MISMATCHES)
 def test_there_is_none_for(
     undo: Undoing, make: list[str], unmake: list[str], sql: str, reason: str
 ) -> None:

@@ -70,7 +70,7 @@ def test_role_is_carried_over(caller: BaseDatabaseWrapper, nothing_left_open: Le
         run("SET ROLE NONE", "DROP ROLE session_role")
 
 
-AGAINST = {
+MISMATCHES = {
     "a temporary table in its place": (
         ["CREATE TEMPORARY TABLE session_row (id integer, note text)"], [], SQL, "temporary",
     ),
@@ -107,7 +107,7 @@ AGAINST = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize(("make", "unmake", "sql", "reason"), AGAINST.values(), ids=AGAINST)
+@pytest.mark.parametrize(("make", "unmake", "sql", "reason"), MISMATCHES.values(), ids=MISMATCHES)
 def test_there_is_none_for(
     caller: BaseDatabaseWrapper, make: list[str], unmake: list[str], sql: str, reason: str
 ) -> None:

@@ -15,11 +15,11 @@ from django.db.models import CharField, Func, Value
 
 from chunkqs import keyset_iter
 from chunkqs.sources import retries
-from example_site import embedded
 from tests.settings import database
-from tests.support.faults import EVERY, kill, names
 from tests.support.models import User
 from tests.support.private import run, second_alias
+from tests.support.transient_errors import EVERY, kill, names
+from tools import embedded_postgres as embedded
 
 pytestmark = pytest.mark.usefixtures("numbered_users", "short_pauses")
 KILLS = pytest.mark.database("postgresql", "mysql")

@@ -224,7 +224,7 @@ class TestStaysOnTheCallersConnection:
 
 
 class TestDjangoTenants:
-    """A backend that sets the path anew for each cursor, and begins at the public schema."""
+    """A backend that sets the path again for each cursor, and begins at the public schema."""
 
     @pytest.fixture
     def alias(self, caller: BaseDatabaseWrapper) -> Iterator[str]:

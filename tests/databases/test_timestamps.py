@@ -12,7 +12,7 @@ from django.db.models.expressions import RawSQL
 from django.test import override_settings
 
 from chunkqs import keyset_iter, stream
-from chunkqs.databases.postgresql.psycopg import read_fast
+from chunkqs.databases import database_of
 from tests.support.models import Nullable
 
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.database("postgresql")]
@@ -144,7 +144,7 @@ def test_a_loader_of_the_callers_own_is_left_alone(moments: QuerySet[Any, Any]) 
     driver = connection.connection
     if not hasattr(driver, "adapters"):  # psycopg2, where every type is read in C
         with connection.cursor() as cursor:
-            assert read_fast(cursor) is cursor
+            assert database_of(connection).prepare_cursor(cursor) is cursor
         return
     from django.db.backends.postgresql.psycopg_any import BaseTzLoader
 
@@ -155,7 +155,7 @@ def test_a_loader_of_the_callers_own_is_left_alone(moments: QuerySet[Any, Any]) 
     oid = driver.adapters.types["timestamptz"].oid
     with connection.cursor() as cursor:
         before = cursor.cursor.adapters.get_loader(oid, 0)
-        after = read_fast(cursor).cursor.adapters.get_loader(oid, 0)
+        after = database_of(connection).prepare_cursor(cursor).cursor.adapters.get_loader(oid, 0)
     assert after is not before
     assert issubclass(after, before)
     Loader.timezone = before.timezone

@@ -27,7 +27,13 @@ from django.db.models.query_utils import DeferredAttribute
 from django.db.models.sql.compiler import SQLCompiler
 
 from chunkqs.django_internals.compiler import compile_select
-from chunkqs.django_internals.models import Slot, annotations_of, cache_name_of, is_plain, slot_of
+from chunkqs.django_internals.models import (
+    Assignment,
+    annotations_of,
+    assignment_of,
+    cache_name_of,
+    is_plain,
+)
 from tests.support.models import (
     Article,
     Composite,
@@ -165,23 +171,23 @@ def test_state_of_a_fresh_instance() -> None:
 
 
 @pytest.mark.parametrize(
-    ("model", "name", "slot"),
+    ("model", "name", "assignment"),
     [
-        (Event, "kind", Slot.PLAIN),
-        (Event, "no_such_name", Slot.PLAIN),
-        (Event, "user_id", Slot.RELATION),
-        (Event, "user", Slot.OWN),
-        (Profile, "user_id", Slot.RELATION),
-        (Restaurant, "place_ptr_id", Slot.RELATION),
-        (Restaurant, "name", Slot.PLAIN),
-        (Picture, "attachment", Slot.FILE),
-        (Picture, "image", Slot.FILE),
-        (Composite, "pk", Slot.OWN),
-        (Composite, "tenant", Slot.PLAIN),
+        (Event, "kind", Assignment.PLAIN),
+        (Event, "no_such_name", Assignment.PLAIN),
+        (Event, "user_id", Assignment.RELATION),
+        (Event, "user", Assignment.OWN),
+        (Profile, "user_id", Assignment.RELATION),
+        (Restaurant, "place_ptr_id", Assignment.RELATION),
+        (Restaurant, "name", Assignment.PLAIN),
+        (Picture, "attachment", Assignment.FILE),
+        (Picture, "image", Assignment.FILE),
+        (Composite, "pk", Assignment.OWN),
+        (Composite, "tenant", Assignment.PLAIN),
     ],
 )
-def test_what_setting_an_attribute_comes_to(model: Any, name: str, slot: Slot) -> None:
-    assert slot_of(model, name) is slot
+def test_what_setting_an_attribute_comes_to(model: Any, name: str, assignment: Assignment) -> None:
+    assert assignment_of(model, name) is assignment
 
 
 def test_all_of_djangos_columns_are_set_in_a_known_way() -> None:

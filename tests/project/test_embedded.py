@@ -1,4 +1,4 @@
-"""The embedded PostgreSQL of the example site: how it starts, who stops it, what it survives."""
+"""The embedded PostgreSQL: how it starts, who stops it, what it survives."""
 
 from __future__ import annotations
 
@@ -14,10 +14,10 @@ from urllib.parse import parse_qs, urlsplit
 import psutil
 import pytest
 
-from example_site import embedded
+from tools import embedded_postgres as embedded
 
 TOP = Path(__file__).resolve().parents[2]
-USE = "import sys; from example_site import embedded; print(embedded.database_url(sys.argv[1]))"
+USE = "import sys; from tools import embedded_postgres as it; print(it.database_url(sys.argv[1]))"
 
 pytestmark = pytest.mark.database("postgresql")
 

@@ -16,9 +16,9 @@ from django.db.models import CharField, Func, IntegerField, Value
 
 from chunkqs import chunks, keyset_iter
 from chunkqs.sources import retries
-from tests.support.faults import EVERY, kill, meeting, names
 from tests.support.models import Nullable, User
 from tests.support.private import run
+from tests.support.transient_errors import EVERY, kill, meeting, names
 
 pytestmark = pytest.mark.usefixtures("numbered_users", "short_pauses")
 KILLS = pytest.mark.database("postgresql", "mysql")
@@ -132,7 +132,7 @@ def test_after_the_last_retry_the_error_is_the_databases_own(
                 patch.setitem(connection.settings_dict, "PORT", "1")
     assert got == EVERY[:10]
     assert error.value.__cause__ is not None
-    assert "2 retries were of no use" in error.value.__notes__[0]
+    assert "Gave up after 2 retries" in error.value.__notes__[0]
     connection.close()
     assert names(keyset_iter(User.objects.all(), after=rows.position)) == EVERY[10:]
 
@@ -259,7 +259,7 @@ def test_retries_are_counted_for_each_chunk(code: object) -> None:
     thrice = meeting(lambda: run(statement), "tests_user", times=3)
     with thrice, pytest.raises(OperationalError) as error:
         next(handed)
-    assert "2 retries were of no use" in error.value.__notes__[0]
+    assert "Gave up after 2 retries" in error.value.__notes__[0]
     assert names(keyset_iter(User.objects.all(), after=rows.position)) == EVERY[20:]
 
 

@@ -36,7 +36,7 @@ def vendor() -> str:
 @contextmanager
 def embedded_postgresql() -> Iterator[None]:
     """Point the settings at the embedded PostgreSQL while the block runs."""
-    from example_site import embedded
+    from tools import embedded_postgres as embedded
 
     os.environ["DATABASE_URL"] = url = embedded.database_url(EMBEDDED_FOLDER)
     try:

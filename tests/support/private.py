@@ -9,7 +9,7 @@ from typing import Any
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from chunkqs.databases.estimates import explain
+from chunkqs.databases import database_of
 from chunkqs.databases.private_connection import PrivateConnection, open_private
 from chunkqs.django_internals.compiler import Statement
 
@@ -53,7 +53,8 @@ def opening(
     """Open a private connection for a statement, as stream() would."""
     connection = connections[alias]
     statement = Statement(sql, params)
-    return open_private(connection, statement, explain(connection, statement), insist=insist)
+    explanation = database_of(connection).explain(statement)
+    return open_private(connection, statement, explanation, insist=insist)
 
 
 def open_for(sql: str, *params: Any, alias: str = "default") -> PrivateConnection:

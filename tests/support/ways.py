@@ -9,24 +9,17 @@ from typing import Any
 from django.db import transaction
 from django.db.models import QuerySet
 
-import chunkqs
+from tools.ways import OURS, Way
 
 Walk = Callable[[QuerySet[Any], int | None], list[Any]]
 
 
-def by_stream(queryset: QuerySet[Any], chunk_size: int | None) -> list[Any]:
-    return list(iter(chunkqs.stream(queryset, chunk_size=chunk_size)))
+def listed(way: Way) -> Walk:
+    """Collect the rows without the COUNT that `list()` of a sized iterable asks for."""
+    return lambda queryset, chunk_size: list(iter(way(queryset, chunk_size)))
 
 
-def by_keyset(queryset: QuerySet[Any], chunk_size: int | None) -> list[Any]:
-    return list(iter(chunkqs.keyset_iter(queryset, chunk_size=chunk_size)))
-
-
-def by_chunks(queryset: QuerySet[Any], chunk_size: int | None) -> list[Any]:
-    return [row for chunk in chunkqs.chunks(queryset, chunk_size) for row in chunk]
-
-
-WALKS: dict[str, Walk] = {"stream": by_stream, "keyset_iter": by_keyset, "chunks": by_chunks}
+WALKS: dict[str, Walk] = {name.removesuffix("()"): listed(way) for name, way in OURS.items()}
 
 #: With and without a transaction of the caller's: `stream()` takes another way in each.
 TRANSACTIONS: dict[str, Callable[[], AbstractContextManager[Any]]] = {

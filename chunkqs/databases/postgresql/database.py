@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
-import sys
 from collections.abc import Callable
+from functools import cached_property
 from typing import Any
 
 from django.db import Error
@@ -13,7 +12,8 @@ from django.db.transaction import atomic, set_rollback
 
 from ...django_internals.compiler import Statement
 from ..base import Cursor, Database, Explanation, Result, TransientError
-from .psycopg import read_fast
+from .plan import explain
+from .psycopg import Driver, driver_of
 from .session import PostgreSQLSession
 
 #: Serialisation failure (a replica's recovery conflict too), deadlock, lock timeout.
@@ -22,10 +22,6 @@ QUERY_CANCELED = "57014"
 #: The same code as a timeout has, but someone wants the query to end. PostgreSQL says so in
 #: the language of `lc_messages`.
 USER_REQUEST = "user request"
-
-INVALID_CURSOR_NAME = "34000"
-#: psycopg2 notices on its own side, without a code, that a transaction took a cursor along.
-INVALID_CURSOR_TEXT = "named cursor isn't valid anymore"
 
 #: Floats of 4 bytes, which no field of Django's own has.
 SINGLE_PRECISION = {"real", "float4", "float"}
@@ -42,14 +38,15 @@ class PostgreSQL(Database):
     reads_nulls_by_index_order = True
     sorts_within_prefix = True
 
+    @cached_property
+    def driver(self) -> Driver:
+        """What the driver does in its own way."""
+        return driver_of(self.connection)
+
     def explain(self, statement: Statement) -> Explanation | None:
         """Read rows and width off the top of the plan."""
         with self.connection.cursor() as cursor:
-            cursor.execute(f"EXPLAIN (VERBOSE, FORMAT JSON) {statement.sql}", statement.params)
-            (answer,) = cursor.fetchone()
-        text = answer if isinstance(answer, str) else json.dumps(answer)
-        top = json.loads(text)[0]["Plan"]
-        return Explanation(top["Plan Rows"], top["Plan Width"], text)
+            return explain(cursor, statement).explanation
 
     def session(self, statement: Statement) -> PostgreSQLSession:
         """Return the session with its settings, role and search path."""
@@ -57,10 +54,10 @@ class PostgreSQL(Database):
 
     def transient_error(self, error: Error) -> TransientError | None:
         """Classify by SQLSTATE. The drivers know by themselves that they lost the server, even
-        where it went without a word."""
+        where it went away without an error code."""
         if self.is_disconnected(error):
             return TransientError.LOST
-        state = sqlstate(error)
+        state = self.driver.sqlstate(error)
         if state in CONFLICT_STATES:
             return TransientError.CONFLICT
         if state == QUERY_CANCELED and USER_REQUEST not in str(error):
@@ -69,25 +66,31 @@ class PostgreSQL(Database):
 
     def is_cursor_lost(self, cursor: CursorWrapper, error: BaseException | None = None) -> bool:
         """Return whether the connection is closed, or the server has no such cursor any more."""
-        if super().is_cursor_lost(cursor):
-            return True
-        if error is None:
-            return False
-        return sqlstate(error) == INVALID_CURSOR_NAME or INVALID_CURSOR_TEXT in str(error)
+        return super().is_cursor_lost(cursor) or (
+            error is not None and self.driver.is_cursor_error(error)
+        )
+
+    def has_cursor(self, cursor: CursorWrapper) -> bool:
+        """Ask the server: one query, by the driver. A cursor may be dropped in an event loop,
+        where Django's own cursors may not be used."""
+        connection = self.connection
+        with connection.wrap_database_errors, connection.connection.cursor() as asking:
+            asking.execute(
+                "SELECT 1 FROM pg_catalog.pg_cursors WHERE name = %s", [cursor.cursor.name]
+            )
+            return asking.fetchone() is not None
+
+    def cancel(self, driver_connection: Any) -> None:
+        """Send a cancel request, by a connection of the driver's own."""
+        driver_connection.cancel()
 
     def discard_cursor(self, cursor: CursorWrapper) -> None:
-        """Forget the cursor without CLOSE, which would abort the transaction that runs now.
-
-        psycopg2 says nothing when a cursor is dropped; psycopg 3 warns unless its plain
-        cursor's own close() has been called.
-        """
-        psycopg = sys.modules.get("psycopg")
-        if psycopg is not None and isinstance(cursor.cursor, psycopg.Cursor):
-            psycopg.Cursor.close(cursor.cursor)
+        """Forget the cursor without CLOSE, which would abort the transaction that runs now."""
+        self.driver.discard_cursor(cursor)
 
     def prepare_cursor(self, cursor: Cursor) -> Cursor:
         """Have psycopg 3 read timestamps by `datetime.fromisoformat()`."""
-        return read_fast(cursor)
+        return self.driver.prepare_cursor(cursor)
 
     def key_sql(self, sql: str, field: Any) -> str:
         """Select moments in UTC, and floats of 4 bytes as the doubles that they compare as."""
@@ -125,9 +128,3 @@ class PostgreSQL(Database):
 
     def _type(self, field: Any) -> str:
         return (field.db_type(self.connection) or "") if field is not None else ""
-
-
-def sqlstate(error: BaseException) -> str | None:
-    """Return the SQLSTATE of an error that Django has wrapped, where the driver gives one."""
-    cause: Any = error.__cause__ or error
-    return getattr(cause, "sqlstate", None) or getattr(cause, "pgcode", None)

@@ -1,11 +1,17 @@
-"""What PostgreSQL's EXPLAIN (VERBOSE, FORMAT JSON) and a query's text give away."""
+"""PostgreSQL's EXPLAIN: how it is asked for, and what it and a query's text give away."""
 
 from __future__ import annotations
 
 import json
 import re
 from collections.abc import Iterable, Iterator
+from functools import cached_property
 from typing import Any
+
+from django.db.backends.utils import CursorWrapper
+
+from ...django_internals.compiler import Statement
+from ..base import Explanation
 
 #: Built-in functions that look at the session, write, or run a query given as text.
 SESSION_FUNCTIONS = re.compile(
@@ -18,31 +24,49 @@ CALL = re.compile(
 )
 
 
+def explain(cursor: CursorWrapper, statement: Statement) -> Plan:
+    """Plan `statement`: one EXPLAIN, which locks its relations until the transaction ends."""
+    cursor.execute(f"EXPLAIN (VERBOSE, FORMAT JSON) {statement.sql}", statement.params)
+    (answer,) = cursor.fetchone()
+    return Plan(json.loads(answer) if isinstance(answer, str) else answer)
+
+
 class Plan:
     """A plan, and the expressions and relations in it."""
 
-    def __init__(self, answer: Any) -> None:
-        self._nodes = json.loads(answer) if isinstance(answer, str) else answer
+    def __init__(self, tree: Any) -> None:
+        self._tree = tree
+
+    @classmethod
+    def of(cls, explanation: Explanation | None) -> Plan:
+        """Return the plan in an explanation; one without any node where there is none."""
+        return cls(json.loads(explanation.text) if explanation else [])
 
     @property
+    def explanation(self) -> Explanation:
+        """Rows and width off the top of the plan, and its whole text."""
+        top = self._tree[0]["Plan"]
+        return Explanation(top["Plan Rows"], top["Plan Width"], json.dumps(self._tree))
+
+    @cached_property
     def relations(self) -> set[tuple[str, str]]:
         """The schema and name of each relation that is read."""
         return {
             (node.get("Schema", ""), node["Relation Name"])
-            for node in _nodes(self._nodes)
+            for node in _nodes(self._tree)
             if "Relation Name" in node
         }
 
-    @property
+    @cached_property
     def functions(self) -> set[str]:
         """The names of the functions that are called."""
-        named = {node["Function Name"] for node in _nodes(self._nodes) if "Function Name" in node}
+        named = {node["Function Name"] for node in _nodes(self._tree) if "Function Name" in node}
         return named.union(*(called(text) for text in self.expressions))
 
-    @property
+    @cached_property
     def expressions(self) -> list[str]:
         """Every text in the plan, string literals taken out."""
-        return [without_literals(text) for text in _strings(self._nodes)]
+        return [without_literals(text) for text in _strings(self._tree)]
 
 
 def _nodes(tree: Any) -> Iterator[dict[str, Any]]:

@@ -1,43 +1,197 @@
-"""Timestamps with time zone, read by psycopg 3 several times as fast as Django has them read.
-
-Django 5.2 and 6.0 have psycopg take the text of each value apart by a regular expression, in
-Python; each version then makes the datetime anew, with another zone. datetime.fromisoformat()
-does all of that in C. What it refuses, such as years before 1, goes to Django's loader, which
-raises what it raises.
-"""
+"""What psycopg2 and psycopg 3 do in different ways."""
 
 from __future__ import annotations
 
-import sys
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any, TypeVar
+from typing import Any, ClassVar
 
-from ...django_internals.connections import is_djangos_loader
+from django.db.backends.utils import CursorWrapper
 
-Cursor = TypeVar("Cursor")
+from ...django_internals.connections import is_django_loader
+from ..base import Cursor
+
+INVALID_CURSOR_NAME = "34000"
 
 
-def read_fast(cursor: Cursor) -> Cursor:
-    """Let `cursor`, not executed yet, read timestamps fast where Django's loader would.
+class Driver(ABC):
+    """One of the drivers of PostgreSQL."""
 
-    It is a cursor of Django's, or the driver's in it.
-    """
-    psycopg = sys.modules.get("psycopg")
-    driver_cursor = getattr(cursor, "cursor", cursor)
-    if psycopg is not None and isinstance(driver_cursor, psycopg.Cursor):
-        adapters = driver_cursor.adapters
+    changed_attributes: ClassVar[tuple[str, ...]]
+    """What `begin_snapshot()` and `copy_types()` set on a driver connection."""
+
+    @abstractmethod
+    def sqlstate(self, error: BaseException) -> str | None:
+        """Return the SQLSTATE of an error, which Django may have wrapped."""
+
+    def is_cursor_error(self, error: BaseException) -> bool:
+        """Return whether `error` says that a server-side cursor does not exist any more."""
+        return self.sqlstate(error) == INVALID_CURSOR_NAME
+
+    @abstractmethod
+    def discard_cursor(self, cursor: CursorWrapper) -> None:
+        """Forget a server-side cursor without CLOSE, which would abort the transaction."""
+
+    @abstractmethod
+    def prepare_cursor(self, cursor: Cursor) -> Cursor:
+        """Let `cursor`, not executed yet, read values as Django has them read, only faster."""
+
+    @abstractmethod
+    def copy_types(self, source: Any, target: Any) -> None:
+        """Let the `target` connection read and write each type as the `source` does."""
+
+    @abstractmethod
+    def begin_snapshot(self, driver_connection: Any) -> None:
+        """Let the next statement begin a transaction: one snapshot, read-only."""
+
+    @abstractmethod
+    def closing_steps(
+        self,
+        driver_connection: Any,
+        closes: Sequence[Callable[[], None]],
+        before: dict[str, Any],
+    ) -> list[Callable[[], None]]:
+        """Return what ends the transaction and the cursors that `closes` close.
+
+        `before` are the attributes to leave on a connection that a pool will hand on.
+        """
+
+    def attributes(self, driver_connection: Any) -> dict[str, Any]:
+        """Return the attributes that a private connection changes, as they are now."""
+        return {name: getattr(driver_connection, name) for name in self.changed_attributes}
+
+
+class Psycopg2(Driver):
+    """psycopg2."""
+
+    changed_attributes = ("autocommit", "isolation_level", "readonly")
+
+    def sqlstate(self, error: BaseException) -> str | None:
+        """Return `pgcode`."""
+        return getattr(error.__cause__ or error, "pgcode", None)
+
+    def is_cursor_error(self, error: BaseException) -> bool:
+        """Return whether the server, or psycopg2 without a code, misses the cursor."""
+        return super().is_cursor_error(error) or "named cursor isn't valid anymore" in str(error)
+
+    def discard_cursor(self, cursor: CursorWrapper) -> None:
+        """Do nothing: psycopg2 sends no CLOSE when a cursor is dropped."""
+
+    def prepare_cursor(self, cursor: Cursor) -> Cursor:
+        """Return `cursor`: psycopg2 reads every type in C."""
+        return cursor
+
+    def copy_types(self, source: Any, target: Any) -> None:
+        """Copy the typecasters that were registered on the connection."""
+        target.string_types.update(source.string_types)
+        target.binary_types.update(source.binary_types)
+
+    def begin_snapshot(self, driver_connection: Any) -> None:
+        """Set the level by its name."""
+        driver_connection.autocommit = False
+        driver_connection.isolation_level = "REPEATABLE READ"
+        driver_connection.readonly = True
+
+    def closing_steps(
+        self,
+        driver_connection: Any,
+        closes: Sequence[Callable[[], None]],
+        before: dict[str, Any],
+    ) -> list[Callable[[], None]]:
+        """Close the connection before its cursors: psycopg2 sends no CLOSE for them then."""
+        return [driver_connection.rollback, driver_connection.close, *closes]
+
+
+class Psycopg3(Driver):
+    """psycopg 3."""
+
+    # _adapters: where connect() of psycopg 3.1 to 3.3 puts the types of its context.
+    changed_attributes = (
+        *("autocommit", "isolation_level", "read_only"),
+        *("_adapters", "prepare_threshold"),
+    )
+
+    def sqlstate(self, error: BaseException) -> str | None:
+        """Return `sqlstate`."""
+        return getattr(error.__cause__ or error, "sqlstate", None)
+
+    def discard_cursor(self, cursor: CursorWrapper) -> None:
+        """Close it as a plain cursor: a dropped ServerCursor would warn that it was not closed."""
+        from psycopg import Cursor as PlainCursor
+
+        PlainCursor.close(cursor.cursor)
+
+    def prepare_cursor(self, cursor: Cursor) -> Cursor:
+        """Replace Django's loader of timestamps by a faster one.
+
+        `cursor` is Django's, or the driver's in it.
+        """
+        from psycopg.pq import Format
+
+        adapters = getattr(getattr(cursor, "cursor", cursor), "adapters", None)
+        if adapters is None:  # the cursor of a tracing library, in front of the driver's
+            return cursor
         oid = adapters.types["timestamptz"].oid
-        fast = faster(adapters.get_loader(oid, psycopg.pq.Format.TEXT))
+        fast = faster(adapters.get_loader(oid, Format.TEXT))
         if fast is not None:
             adapters.register_loader(oid, fast)
-    return cursor
+        return cursor
+
+    def copy_types(self, source: Any, target: Any) -> None:
+        """Copy the loaders and dumpers that were registered on the connection."""
+        from psycopg.adapt import AdaptersMap
+
+        target._adapters = AdaptersMap(source.adapters)
+
+    def begin_snapshot(self, driver_connection: Any) -> None:
+        """Set the level by its number, and prepare none of the FETCHes, which are all alike."""
+        from psycopg import IsolationLevel
+
+        driver_connection.autocommit = False
+        driver_connection.isolation_level = IsolationLevel.REPEATABLE_READ
+        driver_connection.read_only = True
+        driver_connection.prepare_threshold = None
+
+    def closing_steps(
+        self,
+        driver_connection: Any,
+        closes: Sequence[Callable[[], None]],
+        before: dict[str, Any],
+    ) -> list[Callable[[], None]]:
+        """Roll back, forget the cursors, and restore the connection, which may be a pool's."""
+
+        def restore() -> None:
+            try:
+                for name, value in reversed(before.items()):
+                    setattr(driver_connection, name, value)
+            except BaseException:
+                driver_connection.close()  # nobody else may get it as it is
+                raise
+
+        return [driver_connection.rollback, *closes, restore]
+
+
+PSYCOPG2, PSYCOPG3 = Psycopg2(), Psycopg3()
+
+
+def driver_of(connection: Any) -> Driver:
+    """Return the driver that `connection` uses."""
+    return PSYCOPG3 if connection.Database.__name__ == "psycopg" else PSYCOPG2
 
 
 @lru_cache
 def faster(loader: Any) -> Any:
-    """Return a loader with the results of `loader`; None if that isn't just Django's."""
-    if not is_djangos_loader(loader):
+    """Return a loader with the results of `loader`, several times as fast; None if that isn't
+    just Django's.
+
+    Django 5.2 and 6.0 have psycopg parse the text of each timestamp by a regular expression, in
+    Python; each version then makes the datetime a second time, in another zone.
+    datetime.fromisoformat() does all of that in C. What it refuses, such as years before 1, goes
+    to Django's loader, which raises its own error.
+    """
+    if not is_django_loader(loader):
         return None
     load = loader.load
     timezone, parse = loader.timezone, datetime.fromisoformat
@@ -46,7 +200,7 @@ def faster(loader: Any) -> Any:
         def __init__(self, oid: int, context: Any = None) -> None:
             super().__init__(oid, context)
             self._zone = self.connection.info.timezone if self.connection else UTC
-            # What is in UTC already needs no move.
+            # What is in UTC already needs no conversion.
             self._in_place = UTC if str(self._zone) == "UTC" else None
 
         def load(self, data: Any) -> Any:

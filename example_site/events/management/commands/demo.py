@@ -57,9 +57,9 @@ class Command(BaseCommand):
         screen.line()
         Comparison(rows, screen).run()
         if not settings.DATABASE_URL:
-            from example_site import embedded
+            from tools import embedded_postgres
 
-            folder = embedded.home(settings.EMBEDDED_POSTGRES)
+            folder = embedded_postgres.home(settings.EMBEDDED_POSTGRES)
             name = folder.relative_to(Path.cwd()) if folder.is_relative_to(Path.cwd()) else folder
             screen.line()
             screen.text(f"The server stops now, its data stays for the next run, in `{name}`.")

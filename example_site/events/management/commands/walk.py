@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import asdict
 from typing import Any
 
@@ -8,7 +9,10 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.db import connection
 
 from example_site.events.models import Event
-from example_site.events.walks import WALKS, walk
+from tools.measuring import measure
+from tools.ways import WAYS
+
+REPORT_SECONDS = 0.1
 
 
 class Command(BaseCommand):
@@ -19,7 +23,7 @@ class Command(BaseCommand):
     requires_system_checks = ()
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("way", choices=list(WALKS))
+        parser.add_argument("way", choices=list(WAYS))
         parser.add_argument("--limit", type=int, help="walk only this many rows")
         parser.add_argument("--seconds", type=float, default=float("inf"), help="give up after")
 
@@ -28,8 +32,14 @@ class Command(BaseCommand):
         events = Event.objects.order_by("pk")
         if limit is not None:
             events = events[:limit]
-        result = walk(way, events, seconds=seconds, report=lambda rows: self._say(rows=rows))
+        self.reported = time.monotonic()
+        result = measure(WAYS[way], events, seconds=seconds, report=self._report)
         self._say(result=asdict(result))
+
+    def _report(self, rows: int) -> None:
+        if time.monotonic() - self.reported > REPORT_SECONDS:
+            self._say(rows=rows)
+            self.reported = time.monotonic()
 
     def _say(self, **what: Any) -> None:
         self.stdout.write(json.dumps(what))

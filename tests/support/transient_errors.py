@@ -1,4 +1,4 @@
-"""Faults, as they happen to a connection: killed, cancelled, in another's way."""
+"""Transient errors, made to happen: connections that are killed, queries that are cancelled."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def kill(other: BaseDatabaseWrapper, alias: str = "default") -> None:
 
 @contextmanager
 def meeting(how: Callable[[], Any], table: str, times: int = 1) -> Iterator[list[str]]:
-    """Let something happen just before the next queries of a table; yield those."""
+    """Call `how` just before the next queries of a table; yield those queries."""
     met: list[str] = []
 
     def wrapper(execute: Any, sql: str, params: Any, many: bool, context: Any) -> Any:

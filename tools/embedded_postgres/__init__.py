@@ -14,7 +14,6 @@ from .accounts import EmbeddedPostgresError
 from .server import Server
 
 __all__ = [
-    "FOLDER",
     "EmbeddedPostgresError",
     "database_url",
     "home",
@@ -22,8 +21,6 @@ __all__ = [
     "remove",
     "stop",
 ]
-
-FOLDER = Path(__file__).resolve().parent.parent / ".postgres"
 
 _servers: dict[Path, Server] = {}
 
@@ -33,7 +30,7 @@ def _server(folder: Path | str) -> Server:
     return _servers.setdefault(path, Server(path))
 
 
-def database_url(folder: Path | str = FOLDER, name: str = "chunkqs") -> str:
+def database_url(folder: Path | str, name: str = "chunkqs") -> str:
     """Return the URL of database ``name`` on the server whose data is in ``folder``.
 
     Makes the folder, the data and the database where they don't exist yet, and starts the
@@ -43,22 +40,22 @@ def database_url(folder: Path | str = FOLDER, name: str = "chunkqs") -> str:
     return _server(folder).url(name)
 
 
-def home(folder: Path | str = FOLDER) -> Path:
+def home(folder: Path | str) -> Path:
     """Return where the data is: ``folder``, or a stand-in that the server's account can reach."""
     return _server(folder).home
 
 
-def stop(folder: Path | str = FOLDER, *, force: bool = False) -> bool:
+def stop(folder: Path | str, *, force: bool = False) -> bool:
     """Stop the server unless another process uses it (``force``: even so); say whether it did."""
     return _server(folder).stop(force=force)
 
 
-def is_running(folder: Path | str = FOLDER) -> bool:
+def is_running(folder: Path | str) -> bool:
     """Say whether a server runs on the data in ``folder``."""
     return _server(folder).postmaster() is not None
 
 
-def remove(folder: Path | str = FOLDER) -> None:
+def remove(folder: Path | str) -> None:
     """Stop the server, whoever uses it, and delete its data and the folder."""
     server = _server(folder)
     server.stop(force=True)

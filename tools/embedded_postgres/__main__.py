@@ -1,17 +1,17 @@
-"""``python -m example_site.embedded stop|remove [FOLDER]``."""
+"""``python -m tools.embedded_postgres stop|remove FOLDER``."""
 
 from __future__ import annotations
 
 import argparse
 from pathlib import Path
 
-from . import FOLDER, remove, stop
+from . import remove, stop
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Stop the embedded server, or delete its data.")
     parser.add_argument("action", choices=["stop", "remove"])
-    parser.add_argument("folder", nargs="?", default=FOLDER, type=Path)
+    parser.add_argument("folder", type=Path, help="where its data is")
     arguments = parser.parse_args()
     if arguments.action == "remove":
         remove(arguments.folder)

@@ -1,15 +1,15 @@
 """What makes PostgreSQL's answer depend on more of a session than can be carried over.
 
-By name: statements that make it so, statements that undo it, the query, and a pattern for
-the reason that is given.
+By name: statements that cause it, statements that undo it, the query, and a pattern for the
+reason that is given.
 """
 
 SQL = "SELECT id, note FROM session_row"
 
-Doubt = tuple[list[str], list[str], str, str]
+Mismatch = tuple[list[str], list[str], str, str]
 
 FUNCTION = "CREATE FUNCTION session_{0}() RETURNS text LANGUAGE {1} AS "
-AGAINST: dict[str, Doubt] = {
+MISMATCHES: dict[str, Mismatch] = {
     "a temporary table in its place": (
         ["CREATE TEMPORARY TABLE session_row (id integer, note text)"], [], SQL,
         "temporary table|other tables",
