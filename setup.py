@@ -33,6 +33,7 @@ TESTS = [
     "psycopg-pool>=3.2",
     "pytest>=8.3",
     "pytest-django>=4.9",
+    "pytest-randomly>=3.16",
 ]
 DEV = [
     *TESTS,

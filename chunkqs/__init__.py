@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from .chunk import Chunk
 from .errors import (
     ChunkqsError,
     InvalidPosition,
@@ -11,9 +12,10 @@ from .errors import (
     MissingIndexWarning,
     StreamInterrupted,
 )
-from .functions import chunks, keyset_iter, stream
-from .lazy import Chunk, LazyChunks, LazyRows
+from .functions import chunks, keyset_iter, partition, partitions, stream
+from .lazy import LazyChunks, LazyRows
 from .paginator import KeysetPage, KeysetPaginator
+from .partitions.partition import Partition
 from .queryset import (
     ChunkedManager,
     ChunkedManagerMixin,
@@ -41,9 +43,12 @@ __all__ = [
     "LazyChunks",
     "LazyRows",
     "MissingIndexWarning",
+    "Partition",
     "StreamInterrupted",
     "chunks",
     "keyset_iter",
+    "partition",
+    "partitions",
     "stream",
 ]
 

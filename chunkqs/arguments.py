@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import reprlib
 from typing import Any
 
 from django.db import connections
@@ -16,7 +17,7 @@ def checked_queryset(queryset: Any, function: str) -> QuerySet[Any, Any]:
         queryset = queryset.all()
     if not isinstance(queryset, QuerySet):
         raise TypeError(
-            f"{function}() takes a QuerySet or a Manager, not {queryset!r}. "
+            f"{function}() takes a QuerySet or a Manager, not {reprlib.repr(queryset)}. "
             "Give it Model.objects.all(), or what filter() returns."
         )
     if queryset.db not in connections:
@@ -43,6 +44,17 @@ MOST = 2**31 - 2
 def checked_max_bytes(max_bytes: Any) -> int:
     """Return a number of bytes."""
     return _positive_int(max_bytes, "max_bytes", "bytes")
+
+
+def checked_parts(n: Any, size: Any) -> tuple[int, int]:
+    """Return how many partitions to make, or of how many rows; the other is 0."""
+    if (n is None) == (size is None):
+        raise TypeError(
+            "partitions() takes one of n, how many to make, and size=, how many rows in each."
+        )
+    if n is not None:
+        return _positive_int(n, "n", "partitions"), 0
+    return 0, checked_chunk_size(size, "size") or 0
 
 
 def _positive_int(value: Any, name: str, unit: str) -> int:
@@ -84,3 +96,10 @@ def refuse_both(size: Any, target_seconds: Any) -> None:
     """Raise TypeError where chunks are given a size in rows and in seconds."""
     if size is not None and target_seconds is not None:
         raise TypeError("chunks() takes a size or target_seconds, not both.")
+
+
+def one_size(size: Any, chunk_size: Any) -> Any:
+    """Return the size of chunks, which has two names; raise TypeError where both are given."""
+    if size is not None and chunk_size is not None:
+        raise TypeError("chunks() takes size or chunk_size, which are the same, not both.")
+    return chunk_size if size is None else size

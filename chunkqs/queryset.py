@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from datetime import date, datetime
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from django.db import models
 
 from . import functions
+from .partitions.partition import Partition
 
 if TYPE_CHECKING:
     from typing_extensions import TypeVar
@@ -28,6 +29,8 @@ class ChunkedQuerySetMixin:
     stream = functions.stream
     keyset_iter = functions.keyset_iter
     chunks = functions.chunks
+    partitions = functions.partitions
+    partition = functions.partition
 
 
 class ChunkedQuerySet(ChunkedQuerySetMixin, models.QuerySet[AnyModel, Row]):
@@ -48,6 +51,7 @@ class ChunkedQuerySet(ChunkedQuerySetMixin, models.QuerySet[AnyModel, Row]):
             self, field_name: str, kind: Any, order: Any = ..., tzinfo: Any = ...
         ) -> ChunkedQuerySet[AnyModel, datetime]: ...
         def extra(self, *args: Any, **kwargs: Any) -> ChunkedQuerySet[Any, Any]: ...
+        def partition(self, partition: Partition | str) -> Self: ...
 
 
 class ChunkedManagerMixin:
@@ -56,6 +60,8 @@ class ChunkedManagerMixin:
     stream = functions.stream
     keyset_iter = functions.keyset_iter
     chunks = functions.chunks
+    partitions = functions.partitions
+    partition = functions.partition
 
     def get_queryset(self) -> Any:
         """Return the manager's own queryset, with the chunked methods."""
@@ -73,6 +79,7 @@ class ChunkedManager(ChunkedManagerMixin, models.Manager[AnyModel]):
         def all(self) -> ChunkedQuerySet[AnyModel]: ...
         def none(self) -> ChunkedQuerySet[AnyModel]: ...
         def using(self, alias: str | None) -> ChunkedQuerySet[AnyModel]: ...
+        def partition(self, partition: Partition | str) -> ChunkedQuerySet[AnyModel]: ...
         def filter(self, *args: Any, **kwargs: Any) -> ChunkedQuerySet[AnyModel]: ...
         def exclude(self, *args: Any, **kwargs: Any) -> ChunkedQuerySet[AnyModel]: ...
         def order_by(self, *field_names: Any) -> ChunkedQuerySet[AnyModel]: ...

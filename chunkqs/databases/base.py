@@ -7,7 +7,7 @@ subclass in a file of its own and name it in `chunkqs.databases.DATABASES`.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import Enum
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
@@ -16,6 +16,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.utils import CursorWrapper
 
 from ..django_internals.compiler import Statement
+from .statistics import Distribution, Step
 
 if TYPE_CHECKING:
     from .session import Session
@@ -113,6 +114,17 @@ class Database:
     def explains(self) -> bool:
         """Whether `explain()` has an answer."""
         return type(self).explain is not Database.explain
+
+    def distributions(self, table: str, columns: Sequence[str]) -> list[Distribution]:
+        """Return how the planner knows the values of a table's columns to be distributed.
+
+        One for each column, as far as all columns before it are known.
+        """
+        return []
+
+    def value_in_step(self, type: str, step: Step, share: float) -> tuple[str, tuple[Any, ...]]:
+        """Return the SQL of the value that lies so far from the low end of a step to the other."""
+        raise NotImplementedError
 
     def session(self, statement: Statement) -> Session | None:
         """Return what reads and compares the sessions that `statement` runs in, without a query.

@@ -75,3 +75,10 @@ def parts_of(expression: Any) -> list[Any]:
     if isinstance(expression, Node):
         return list(expression.children)
     return list(expression.get_source_expressions())
+
+
+# Django 5.2, 6.0, 6.1: a column of a table is a Col, of the alias and field that it was made by.
+def own_field(expression: Any, alias: str) -> Any:
+    """Return the field that `expression` is the plain column of in the table `alias`, or None."""
+    is_own = isinstance(expression, Col) and expression.alias == alias
+    return expression.target if is_own else None

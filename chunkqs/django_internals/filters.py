@@ -32,11 +32,26 @@ def is_filtered(queryset: QuerySet[Any, Any]) -> bool:
     return bool(queryset.query.where)
 
 
+# Django 5.2, 6.0, 6.1: alias_map has the base table, and the joins that are in use by refcount.
+def is_whole_table(queryset: QuerySet[Any, Any]) -> bool:
+    """Tell whether each row of the queryset's own table is one row of `queryset`."""
+    query = queryset.query
+    joined = [alias for alias in query.alias_map if query.alias_refcount[alias]]
+    return not (query.where or query.distinct or query.group_by or len(joined) > 1)
+
+
 # Django 5.2, 6.0, 6.1: where is a tree of lookups; those of its root, an AND that isn't
 # negated, hold for all rows. The rhs of a lookup is a value, values, or an expression.
 def pinned(queryset: QuerySet[Any, Any]) -> list[Col]:
     """Return the columns of the queryset's own table that are equal to one value in all rows."""
     return _columns_of(queryset, _is_exact)
+
+
+def pinning_lookups(queryset: QuerySet[Any, Any]) -> list[Any]:
+    """Return the lookups that pin those columns, resolved ones."""
+    columns = pinned(queryset)
+    lookups: list[Any] = queryset.query.where.children
+    return [lookup for lookup in lookups if _is_exact(lookup) and lookup.lhs in columns]
 
 
 def alike(queryset: QuerySet[Any, Any]) -> list[Col]:

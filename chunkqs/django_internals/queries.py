@@ -193,3 +193,16 @@ def resolved_index(queryset: QuerySet[Any, Any], expressions: Iterable[Any]) -> 
 def prefetch_lookups(queryset: QuerySet[Any, Any]) -> tuple[Any, ...]:
     """Return the lookups that `queryset` prefetches."""
     return tuple(queryset._prefetch_related_lookups)  # type: ignore[attr-defined]
+
+
+# Django 5.2, 6.0, 6.1: ModelChoiceField looks at this before it iterates.
+STATE_THAT_FORMS_READ = frozenset(["_prefetch_related_lookups"])
+
+
+# Django 5.2, 6.0, 6.1: to pickle a queryset fetches its rows, unless it holds some already.
+# A clone holds none again.
+def unread(queryset: QuerySet[Any, Any]) -> QuerySet[Any, Any]:
+    """Return a clone that can be pickled without a query; use a clone of what comes back."""
+    empty = queryset.all()
+    empty._result_cache = []
+    return empty

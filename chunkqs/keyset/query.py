@@ -33,12 +33,25 @@ NULLS = {None: "", True: " NULLS FIRST", False: " NULLS LAST"}
 Open = Callable[[int], Statement]
 
 
+class Segment(NamedTuple):
+    """Rows that lie together in an order and are read by one statement."""
+
+    row_at: Callable[[int], Statement]
+    """Makes the statement of the one row that comes after so many others."""
+    count_rows: Callable[[], int]
+    """Counts the rows, by a query."""
+
+
 class Slot(NamedTuple):
     """Stands for a value of a position among the parameters of a compiled statement."""
 
     end: bool
     """Whether the position is the one to stop at, not the one to start behind."""
     column: int
+
+    def value(self, start: Position | None, end: Position | None) -> Any:
+        """Return what the slot is filled with."""
+        return ((end if self.end else start) or ())[self.column]
 
 
 @dataclass(frozen=True)
@@ -55,12 +68,16 @@ class Template:
         slots = [(i, param) for i, param in enumerate(statement.params) if type(param) is Slot]
         return cls(statement.sql.split(str(LIMIT)), statement.params, slots)
 
-    def fill(self, start: Position | None, end: Position | None, limit: int) -> Statement:
+    def fill(
+        self, start: Position | None, end: Position | None, limit: int, offset: int = 0
+    ) -> Statement:
         params = list(self.params)
-        positions = (start or (), end or ())
         for index, slot in self.slots:
-            params[index] = positions[slot.end][slot.column]
-        return Statement(str(limit).join(self.parts), tuple(params))
+            params[index] = slot.value(start, end)
+        # Each range that is read by itself may have the rows to leave out, and those behind.
+        sql = "".join(f"{part}{limit + offset}" for part in self.parts[:-2])
+        limited = f"{limit} OFFSET {offset}" if offset else f"{limit}"
+        return Statement(f"{sql}{self.parts[-2]}{limited}{self.parts[-1]}", tuple(params))
 
 
 class KeysetQuery:
@@ -105,6 +122,19 @@ class KeysetQuery:
 
         One is run after the other until there are rows enough; mostly the first has them.
         """
+        for template, _ in self._segments(start, end):
+            yield partial(self._filled, template, start, end)
+
+    def segments(self, start: Position | None) -> Iterator[Segment]:
+        """Yield the rows after `start` by the segments that `statements()` reads, to count them."""
+        for template, stretch in self._segments(start, None):
+            yield Segment(
+                partial(self._row_at, template, start), partial(self._count, stretch, start, None)
+            )
+
+    def _segments(
+        self, start: Position | None, end: Position | None
+    ) -> Iterator[tuple[Template, Stretch]]:
         kept = self._kept(start, end)
         shape = _nulls(start), _nulls(end), len(kept)
         whole = Stretch(
@@ -116,7 +146,19 @@ class KeysetQuery:
             if (shape, number) not in self._templates:
                 self._templates[shape, number] = self._template(stretch)
             if template := self._templates[shape, number]:
-                yield partial(self._filled, template, start, end)
+                yield template, stretch
+
+    def _row_at(self, template: Template, start: Position | None, offset: int) -> Statement:
+        return self._sort_length.applied(template.fill(start, None, 1, offset))
+
+    def _count(self, stretch: Stretch, start: Position | None, end: Position | None) -> int:
+        ranges = between(
+            stretch.columns,
+            _values(stretch.start, start, end),
+            _values(stretch.end, start, end),
+            self.connection,
+        )
+        return filter_internals.restrict(self._source, [*stretch.conditions, *ranges]).count()
 
     def _kept(self, start: Position | None, end: Position | None) -> Sequence[int]:
         """Return the places of the columns to compare: not those that are the same in all rows.
@@ -258,6 +300,14 @@ def _slots(position: Position | None, places: Sequence[int], end: bool) -> Posit
     if position is None:
         return None
     return tuple(None if position[place] is None else Slot(end, place) for place in places)
+
+
+def _values(
+    slots: Position | None, start: Position | None, end: Position | None
+) -> Position | None:
+    if slots is None:
+        return None
+    return tuple(None if slot is None else slot.value(start, end) for slot in slots)
 
 
 def _kept_value(value: Any) -> Any:

@@ -45,7 +45,11 @@ class Given(NamedTuple):
 #: What the caller gets of the rows of a chunk: themselves, or the one Chunk that they are.
 Items = Callable[["Walk", list[Any], Block], list[Any]]
 
+#: Every walk, to be told of a fork.
 WALKS: WeakSet[Walk] = WeakSet()
+#: What a forked process must not even drop: a driver says goodbye to the server then, in the
+#: name of the parent process.
+INHERITED: list[Source] = []
 
 
 class Walk:
@@ -247,8 +251,12 @@ class Walk:
             pass
         self._block = []
         source, self._source = self._source, None
-        if source is not None and os.getpid() == self._process:
+        if source is None:
+            return
+        if os.getpid() == self._process:
             source.close()
+        else:
+            INHERITED.append(source)
 
     def forget(self) -> None:
         """Hand out no row in a forked process: what is open is the parent's."""

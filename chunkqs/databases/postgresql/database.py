@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -12,9 +12,11 @@ from django.db.transaction import atomic, set_rollback
 
 from ...django_internals.compiler import Statement
 from ..base import Cursor, Database, Explanation, Result, TransientError
+from ..statistics import Distribution, Step
 from .plan import explain
 from .psycopg import Driver, driver_of
 from .session import PostgreSQLSession
+from .statistics import distributions, value_sql
 
 #: Serialisation failure (a replica's recovery conflict too), deadlock, lock timeout.
 CONFLICT_STATES = {"40001", "40P01", "55P03"}
@@ -47,6 +49,14 @@ class PostgreSQL(Database):
         """Read rows and width off the top of the plan."""
         with self.connection.cursor() as cursor:
             return explain(cursor, statement).explanation
+
+    def distributions(self, table: str, columns: Sequence[str]) -> list[Distribution]:
+        """Read `pg_stats`: one query, and one for each column."""
+        return distributions(self.connection, table, columns)
+
+    def value_in_step(self, type: str, step: Step, share: float) -> tuple[str, tuple[Any, ...]]:
+        """Compute the value where the type has arithmetic, else take the nearer end."""
+        return value_sql(type, step, share)
 
     def session(self, statement: Statement) -> PostgreSQLSession:
         """Return the session with its settings, role and search path."""
