@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Generic, TypeVar, overload
+from typing import Any, Generic, NoReturn, TypeVar, overload
 
 from asgiref.sync import sync_to_async
 from django.db import connections
@@ -101,9 +101,7 @@ class KeysetPaginator(Generic[Row]):
         start = None if token in (None, "", FIRST, LAST) else self._position(token, backward)
         keyset = self._keyset.reverse() if backward else self._keyset
         query = PageQuery(keyset, connections[self.object_list.db])
-        retries = Retries(query.connection, self.object_list.model._meta.label, 0)
-        source = KeysetSource(query, query.connection, retries, after=start)
-        block = source.fetch(self.per_page + 1)
+        block = self._block(query, start)
         is_cut = len(block) > self.per_page
         block = block[: self.per_page]
         if backward:
@@ -140,6 +138,26 @@ class KeysetPaginator(Generic[Row]):
     async def aestimate(self) -> int:
         """Do what `estimate()` does, from a coroutine."""
         return await sync_to_async(self.estimate)()
+
+    def __reduce__(self) -> NoReturn:
+        """Refuse to be pickled: that would run the query, and hold all its rows."""
+        raise TypeError(
+            f"A {type(self).__name__} cannot be pickled, nor can its pages: it holds a queryset of "
+            "all rows. Pickle or cache a page's object_list and its tokens."
+        )
+
+    def _block(self, query: PageQuery, start: Position | None) -> Block:
+        """Read the raw rows of a page and one more.
+
+        MySQL and MariaDB sort long values by their first bytes: if one of them may be out of
+        its place, read the page again, sorted by more.
+        """
+        retries = Retries(query.connection, self.object_list.model._meta.label, 0)
+        while True:
+            source = KeysetSource(query, query.connection, retries, after=start)
+            block = source.fetch(self.per_page + 1)
+            if all(query.is_in_place(raw_row) for raw_row in block):
+                return block
 
     def _rows(self, query: PageQuery, block: Block) -> list[Row]:
         queryset = self._keyset.queryset.using(self.object_list.db)
