@@ -9,7 +9,9 @@ from .errors import (
     ChunkqsError,
     InvalidPosition,
     KeysetError,
+    LargeResultWarning,
     MissingIndexWarning,
+    SlowStartWarning,
     StreamInterrupted,
 )
 from .functions import chunks, keyset_iter, partition, partitions, stream
@@ -40,10 +42,12 @@ __all__ = [
     "KeysetListView",
     "KeysetPage",
     "KeysetPaginator",
+    "LargeResultWarning",
     "LazyChunks",
     "LazyRows",
     "MissingIndexWarning",
     "Partition",
+    "SlowStartWarning",
     "StreamInterrupted",
     "chunks",
     "keyset_iter",

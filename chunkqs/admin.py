@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from django.conf import settings
 from django.contrib import admin
 from django.core.paginator import EmptyPage, Page, Paginator
 from django.db import connections
@@ -16,6 +15,7 @@ from .arguments import MOST
 from .databases import database_of
 from .databases.estimates import estimate
 from .django_internals.filters import is_filtered
+from .settings import chunkqs_settings
 
 if TYPE_CHECKING:
     BaseAdmin = admin.ModelAdmin[Any]
@@ -24,8 +24,6 @@ else:
     BaseAdmin = object
     BasePaginator = Paginator
 
-#: Seconds that a count may take, unless CHUNKQS["COUNT_SECONDS"] says otherwise.
-COUNT_SECONDS = 0.2
 #: A table that the planner expects to have so many rows is not counted.
 MANY_ROWS = 10_000
 
@@ -55,7 +53,7 @@ class EstimatingPaginator(BasePaginator):
             return queryset.count()
         if not is_filtered(queryset) and self._estimate >= MANY_ROWS:
             return self._estimated()
-        seconds = getattr(settings, "CHUNKQS", {}).get("COUNT_SECONDS", COUNT_SECONDS)
+        seconds = chunkqs_settings().count_seconds
         count = database.run_within(seconds, queryset.count) if seconds > 0 else None
         return self._estimated() if count is None else count
 

@@ -88,7 +88,7 @@ class Chunk(list[Row]):
         return self._origin
 
     def __getattr__(self, name: str) -> NoReturn:
-        """Say where the methods of a queryset are."""
+        """Raise AttributeError that names the place of a queryset's method."""
         if hasattr(QuerySet, name) and not name.startswith("_"):
             raise AttributeError(
                 f"A Chunk is a list of rows, and has no {name}(). Use chunk.queryset.{name}(), "

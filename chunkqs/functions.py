@@ -100,27 +100,28 @@ def keyset_iter(
     bounded: bool = True,
     retries: int = 3,
 ) -> LazyRows[Row]:
-    """Walk the rows by keyset: each chunk is one short query behind the last row before.
+    """Walk the rows by keyset: each chunk is one short query after the last row.
 
     Yields what the queryset yields, in its own order or else by primary key. Nothing is
     held open between the chunks, so the walk sees the table as it is at each of them, can
-    last for days, and can be taken up again: `rows.position` is the token of the last row
-    handed out, `after=token` goes on behind it, `until=token` ends with that row.
-    `bounded` looks up the last row at the start, one more query, and ends there, so that
-    rows inserted behind it don't prolong the walk.
+    last for days, and can be resumed: `rows.position` is the token of the last row
+    handed out, `after=token` goes on after it, `until=token` ends with that row.
+    A walk that fits its first chunk is one query. Where that comes back full, three more follow
+    before the first row: `bounded` looks up the last row and ends there, so that rows inserted
+    after it don't prolong the walk; the session is read (4 or more queries on MySQL); and an
+    EXPLAIN shows whether an index gives the order, else MissingIndexWarning says so.
 
     Outside a transaction a lost connection, a deadlock, a serialisation failure, a recovery
     conflict or a timeout costs no row: the chunk is asked for again, up to `retries` times
-    in a row, after growing pauses. Of a walk of several chunks the session is read at the
-    start, which takes one query on PostgreSQL, 4 or more on MySQL; a connection is replaced
-    only by one whose session is the same. docs/keyset.md has the details.
+    in a row, after growing pauses. A connection is replaced only by one whose session is the
+    same. docs/keyset.md has the details.
 
     Holds one chunk: `chunk_size` rows, or as many as fit `max_bytes` bytes (2,000 rows at
     most, the first few at once).
 
     Raises at the call: KeysetError for a query without an order to walk by, InvalidPosition
     for a token that is not of this model and order, TypeError or ValueError for other wrong
-    arguments. In the walk: KeysetError should a chunk not lie behind the one before, and the
+    arguments. In the walk: KeysetError should a chunk not lie after the one before, and the
     database's own error when the retries are used up or the session cannot be had again.
     """
     sizing = Sizing(checked_chunk_size(chunk_size, "chunk_size"), checked_max_bytes(max_bytes))

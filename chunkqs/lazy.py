@@ -158,7 +158,7 @@ class Lazy(ABC, Generic[Item]):
         return self.all()
 
     def __getattr__(self, name: str) -> Any:
-        """Say what a queryset could do here, and where."""
+        """Raise AttributeError that names the place of a queryset's method."""
         if name in STATE_THAT_FORMS_READ:
             return getattr(self._plan.queryset, name)
         if hasattr(QuerySet, name) and not name.startswith("_"):

@@ -190,6 +190,11 @@ class Database:
         return work()
 
     @property
+    def alias(self) -> str:
+        """The connection's name in DATABASES."""
+        return str(self.connection.alias)
+
+    @property
     def label(self) -> str:
         """The database's name in messages."""
         return str(self.connection.display_name)

@@ -61,11 +61,11 @@ class KeysetSource:
 
     def _prepare_to_go_on(self) -> None:
         """Do what a walk of several chunks needs, before the caller has any row."""
+        statement = self._latest  # of the rows: they may depend on more than their keys do
         if self._look_up_end:
             self._retries.run(self._bound)
         if self._ended:
             return
-        statement = self._latest
         self._retries.remember_session(statement)
         if self._goes_on is not None:
             self._retries.run(partial(self._goes_on, statement))

@@ -67,6 +67,7 @@ class Walk:
         self._state = State.GOING
         self._source: Source | None = None
         self._block: Block = []
+        self._built = 0
         self._error: Exception | None = None
         self._process = os.getpid()
         self._given = Given(plan.after, iter(()), 0)
@@ -173,18 +174,24 @@ class Walk:
         if self._error is not None:
             error, self._error = self._error, None
             raise error
-        is_new = not self._block
+        is_new = self._built == len(self._block)
         if is_new and not self._fetch():
             return Given(before, iter(()), 0), True
-        part, self._block = self._block[: self._at_once], self._block[self._at_once :]
+        part = self._block[self._built : self._built + self._at_once]
+        self._built += len(part)
+        if self._built == len(self._block):
+            self._drop_block()
         rows, part, self._error = self._build(part)
         if self._error is not None:
-            self._block = []
+            self._drop_block()
         if is_new:
             self._sizes.observe(part, rows)
         self.number += 1
         items = self._as_items(self, rows, part)
         return Given(before, iter(items), len(items), part), False
+
+    def _drop_block(self) -> None:
+        self._block, self._built = [], 0
 
     def _fetch(self) -> bool:
         """Fetch the next block, from a source that is opened for the first one."""
@@ -249,7 +256,7 @@ class Walk:
         self._given = Given(self.position, iter(()), 0)
         for _ in given.items:
             pass
-        self._block = []
+        self._drop_block()
         source, self._source = self._source, None
         if source is None:
             return
@@ -262,7 +269,7 @@ class Walk:
         """Hand out no row in a forked process: what is open is the parent's."""
         for _ in self._given.items:
             pass
-        self._block = []
+        self._drop_block()
 
 
 def _forget_in_child() -> None:

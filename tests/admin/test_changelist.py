@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from django.contrib import admin
 from django.contrib.auth.models import User as Account
+from django.core.exceptions import ImproperlyConfigured
 from django.core.paginator import EmptyPage
 from django.db import connection, transaction
 from django.db.models import BooleanField, QuerySet
@@ -125,6 +126,14 @@ def test_the_limit_of_a_count_holds_for_nothing_else(settings: Any) -> None:
 def test_a_bound_of_zero_never_counts(client: Client, settings: Any) -> None:
     settings.CHUNKQS = {"COUNT_SECONDS": 0}
     assert counts(client, "?kind__exact=click") == []
+
+
+@explaining
+@pytest.mark.parametrize("seconds", ["1", -1, float("inf"), float("nan"), True, None])
+def test_a_bound_that_is_no_number_of_seconds_is_refused(settings: Any, seconds: Any) -> None:
+    settings.CHUNKQS = {"COUNT_SECONDS": seconds}
+    with pytest.raises(ImproperlyConfigured, match="COUNT_SECONDS"):
+        EstimatingPaginator(Event.objects.order_by("pk"), 10).page(1)
 
 
 @explaining

@@ -25,7 +25,7 @@ ROOMS = [
     "django_internals",
 ]
 #: Modules of the face that every room may import: they import none themselves.
-EVERYWHERE = {"errors"}
+EVERYWHERE = {"caller", "errors", "settings"}
 INTERNALS = "django_internals"
 
 VENDORS = {"postgresql", "mysql", "mariadb", "sqlite", "oracle", "microsoft"}

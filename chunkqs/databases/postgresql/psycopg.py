@@ -5,8 +5,8 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from functools import lru_cache
-from typing import Any, ClassVar
+from functools import lru_cache, partial
+from typing import Any, NamedTuple
 
 from django.db.backends.utils import CursorWrapper
 
@@ -16,11 +16,16 @@ from ..base import Cursor
 INVALID_CURSOR_NAME = "34000"
 
 
+class State(NamedTuple):
+    """What a private connection changes on its driver connection, as it was before."""
+
+    attributes: dict[str, Any]
+    types: Sequence[tuple[dict[Any, Any], dict[Any, Any]]] = ()
+    """psycopg2's registries of typecasters, each with a copy of what was in it."""
+
+
 class Driver(ABC):
     """One of the drivers of PostgreSQL."""
-
-    changed_attributes: ClassVar[tuple[str, ...]]
-    """What `begin_snapshot()` and `copy_types()` set on a driver connection."""
 
     @abstractmethod
     def sqlstate(self, error: BaseException) -> str | None:
@@ -47,26 +52,21 @@ class Driver(ABC):
         """Let the next statement begin a transaction: one snapshot, read-only."""
 
     @abstractmethod
+    def state(self, driver_connection: Any) -> State:
+        """Return what the methods above change on a connection, as it is now."""
+
+    @abstractmethod
     def closing_steps(
-        self,
-        driver_connection: Any,
-        closes: Sequence[Callable[[], None]],
-        before: dict[str, Any],
+        self, driver_connection: Any, closes: Sequence[Callable[[], None]], state: State
     ) -> list[Callable[[], None]]:
         """Return what ends the transaction and the cursors that `closes` close.
 
-        `before` are the attributes to leave on a connection that a pool will hand on.
+        The connection, which a pool may hand on, is left in its earlier `state`.
         """
-
-    def attributes(self, driver_connection: Any) -> dict[str, Any]:
-        """Return the attributes that a private connection changes, as they are now."""
-        return {name: getattr(driver_connection, name) for name in self.changed_attributes}
 
 
 class Psycopg2(Driver):
     """psycopg2."""
-
-    changed_attributes = ("autocommit", "isolation_level", "readonly")
 
     def sqlstate(self, error: BaseException) -> str | None:
         """Return `pgcode`."""
@@ -94,24 +94,24 @@ class Psycopg2(Driver):
         driver_connection.isolation_level = "REPEATABLE READ"
         driver_connection.readonly = True
 
+    def state(self, driver_connection: Any) -> State:
+        """Return attributes and typecasters."""
+        names = ("isolation_level", "readonly", "autocommit")
+        registries = (driver_connection.string_types, driver_connection.binary_types)
+        return State(
+            {name: getattr(driver_connection, name) for name in names},
+            [(types, dict(types)) for types in registries],
+        )
+
     def closing_steps(
-        self,
-        driver_connection: Any,
-        closes: Sequence[Callable[[], None]],
-        before: dict[str, Any],
+        self, driver_connection: Any, closes: Sequence[Callable[[], None]], state: State
     ) -> list[Callable[[], None]]:
-        """Close the connection before its cursors: psycopg2 sends no CLOSE for them then."""
-        return [driver_connection.rollback, driver_connection.close, *closes]
+        """Close the cursors before the transaction ends: psycopg2 sends CLOSE for each."""
+        return [*closes, driver_connection.rollback, partial(_restore, driver_connection, state)]
 
 
 class Psycopg3(Driver):
     """psycopg 3."""
-
-    # _adapters: where connect() of psycopg 3.1 to 3.3 puts the types of its context.
-    changed_attributes = (
-        *("autocommit", "isolation_level", "read_only"),
-        *("_adapters", "prepare_threshold"),
-    )
 
     def sqlstate(self, error: BaseException) -> str | None:
         """Return `sqlstate`."""
@@ -154,23 +154,32 @@ class Psycopg3(Driver):
         driver_connection.read_only = True
         driver_connection.prepare_threshold = None
 
+    def state(self, driver_connection: Any) -> State:
+        """Return attributes.
+
+        `_adapters` is where connect() of psycopg 3.1 to 3.3 puts the types of its context.
+        """
+        names = ("prepare_threshold", "_adapters", "read_only", "isolation_level", "autocommit")
+        return State({name: getattr(driver_connection, name) for name in names})
+
     def closing_steps(
-        self,
-        driver_connection: Any,
-        closes: Sequence[Callable[[], None]],
-        before: dict[str, Any],
+        self, driver_connection: Any, closes: Sequence[Callable[[], None]], state: State
     ) -> list[Callable[[], None]]:
-        """Roll back, forget the cursors, and restore the connection, which may be a pool's."""
+        """Roll back first: psycopg 3 knows that its cursors are gone then, and sends no CLOSE."""
+        return [driver_connection.rollback, *closes, partial(_restore, driver_connection, state)]
 
-        def restore() -> None:
-            try:
-                for name, value in reversed(before.items()):
-                    setattr(driver_connection, name, value)
-            except BaseException:
-                driver_connection.close()  # nobody else may get it as it is
-                raise
 
-        return [driver_connection.rollback, *closes, restore]
+def _restore(driver_connection: Any, state: State) -> None:
+    """Leave a connection as it was, or closed, so that nobody else gets it as it is."""
+    try:
+        for name, value in state.attributes.items():
+            setattr(driver_connection, name, value)
+        for types, before in state.types:
+            types.clear()
+            types.update(before)
+    except BaseException:
+        driver_connection.close()
+        raise
 
 
 PSYCOPG2, PSYCOPG3 = Psycopg2(), Psycopg3()
