@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from django.db import Error
+from django.db.backends.utils import CursorWrapper
 
 from .base import Database, TransientError
 
 SQLITE_BUSY = 5
+#: The driver has no code for it.
+CLOSED = re.compile(r"closed (?:database|cursor)")
 
 
 class SQLite(Database):
@@ -31,6 +35,14 @@ class SQLite(Database):
     def is_disconnected(self, error: Error) -> bool:
         """Return False: there is no server to lose."""
         return False
+
+    def is_cursor_lost(self, cursor: CursorWrapper, error: BaseException | None = None) -> bool:
+        """Return whether `error` says that the connection or cursor was closed."""
+        return error is not None and bool(CLOSED.search(str(error)))
+
+    def cancel(self, driver_connection: Any) -> None:
+        """Interrupt the query, from whichever thread."""
+        driver_connection.interrupt()
 
     def key_sql(self, sql: str, field: Any) -> str:
         """Select an expression: a column's value is converted by the type that it was declared

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Callable, Iterator
 from enum import Enum
@@ -9,7 +10,7 @@ from threading import RLock
 from typing import Any, NamedTuple
 from weakref import WeakSet
 
-from django.db import connections
+from django.db import Error, connections
 
 from ..django_internals.compiler import Block
 from ..errors import StreamInterrupted
@@ -18,6 +19,8 @@ from ..sources.cursor import Source
 from ..sources.sizing import FixedSize, row_bound
 from .build import Build, builder
 from .plan import Plan, Positioner
+
+logger = logging.getLogger("chunkqs")
 
 
 class State(Enum):
@@ -205,6 +208,7 @@ class Walk:
         plan = self._plan
         self._alias = plan.queryset.db
         self._connection = connections[self._alias]
+        self._errors = (Error, self._connection.Database.Error, OSError)
         opened, self._positioner = plan.open(self._connection)
         self._source = opened.source
         self._build, self._at_once = builder(
@@ -216,6 +220,7 @@ class Walk:
     # What _open() sets.
     _alias: str
     _connection: Any
+    _errors: tuple[type[Exception], ...] = (Error,)
     _build: Build
     _at_once: int
     _sizes: FixedSize
@@ -236,8 +241,7 @@ class Walk:
         if not self._lock.acquire(blocking=False):
             # The thread that advances will notice. It need not wait for its query.
             self._end(state)
-            if self._source is not None:
-                self._source.cancel()
+            self._cancel()
             return
         try:
             self._end(state)
@@ -245,6 +249,16 @@ class Walk:
                 self._release()
         finally:
             self._lock.release()
+
+    def _cancel(self) -> None:
+        """Ask the server to end the query that another thread waits for."""
+        source = self._source
+        if source is None:
+            return
+        try:
+            source.cancel()
+        except self._errors as error:
+            logger.debug("Could not cancel the query of a walk: %s", error)
 
     def _end(self, state: State) -> None:
         if self._state is State.GOING:

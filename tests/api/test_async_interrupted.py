@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from asgiref.sync import async_to_sync
 from django.db import connection
+from django.db.models import Func, TextField, Value
 
 from chunkqs import chunks, keyset_iter, stream
 from tests.support.leftovers import Leftovers
@@ -128,3 +129,26 @@ def test_a_progress_bar_ends_at_the_true_number(
     last = capsys.readouterr().err.strip().rsplit("\r", 1)[-1]
     assert "100%" in last
     assert f"{ROWS}/{ROWS}" in last
+
+
+@pytest.mark.database("postgresql", "mysql")
+@walks
+def test_a_task_that_is_cancelled_cancels_its_query_on_the_server(walk: Any) -> None:
+    sleep = {"postgresql": "pg_sleep", "mysql": "SLEEP"}[connection.vendor]
+    slow = ordered().annotate(slept=Func(Value(0.5), function=sleep, output_field=TextField()))
+
+    async def cancelled() -> None:
+        async def read() -> None:
+            async for _ in walk(slow):
+                pass
+
+        task = asyncio.ensure_future(read())
+        await asyncio.sleep(0.5)
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+
+    began = time.monotonic()
+    async_to_sync(cancelled)()
+    Event.objects.count()  # waits for the thread, whose query would last for 3 seconds
+    assert time.monotonic() - began < 2.5

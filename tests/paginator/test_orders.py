@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
-from django.db.models import Count, F, QuerySet
+from django.db.models import Count, F, QuerySet, Sum
 from django.db.models.functions import Coalesce, Length, Lower
 
 from chunkqs import KeysetPage, KeysetPaginator
@@ -41,6 +41,11 @@ ORDERS: dict[str, Callable[[], QuerySet[Any, Any]]] = {
     "aggregate": lambda: Owner.objects.annotate(n=Count("ranked")).order_by("-n"),
     "reversed": lambda: Ranked.objects.order_by("number", "-maybe").reverse(),
     "filtered": lambda: Ranked.objects.filter(number__gt=0).order_by("number"),
+    "aggregate with NULLs": lambda: Owner.objects.annotate(n=Sum("ranked__maybe")).order_by("n"),
+    "distinct with NULLs": lambda: Ranked.objects.distinct().order_by("maybe", "-flag"),
+    "filtered by the column of the order": lambda: Ranked.objects.filter(maybe=1).order_by(
+        "maybe", "flag"
+    ),
     "distinct": lambda: Ranked.objects.distinct().order_by("number"),
 }
 SIZES = [1, 2, 7, 50]

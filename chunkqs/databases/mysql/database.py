@@ -12,6 +12,7 @@ from django.db import Error
 from django.db.backends.utils import CursorWrapper
 
 from ...django_internals.compiler import Statement
+from ...django_internals.connections import close_apart, connect_apart
 from ..base import Database, Explanation, Result, TransientError
 from .session import MySQLSession
 
@@ -23,6 +24,9 @@ ENDED = LOST | {0, 1053, 1317, 1927, 4031}
 CONFLICTS = {1205, 1213}
 #: MariaDB's max_statement_time, MySQL's max_execution_time.
 TIMEOUTS = {1969, 3024}
+
+#: Seconds to wait for a connection to cancel a query by, if it comes from a pool.
+CANCEL_TIMEOUT = 2.0
 
 #: Floats of 4 bytes, which no field of Django's own has.
 SINGLE_PRECISION = {"float"}
@@ -75,6 +79,16 @@ class MySQL(Database):
         return super().is_cursor_lost(cursor) or (
             error is not None and bool(LOST.intersection(error.args[:1]))
         )
+
+    def cancel(self, driver_connection: Any) -> None:
+        """Send KILL QUERY, by a second connection."""
+        number = driver_connection.thread_id()
+        apart = connect_apart(self.connection, CANCEL_TIMEOUT)
+        try:
+            with apart.create_cursor() as cursor:
+                cursor.execute(f"KILL QUERY {number}")
+        finally:
+            close_apart(apart)
 
     def key_sql(self, sql: str, field: Any) -> str:
         """Select floats of 4 bytes as the doubles that they compare as."""
