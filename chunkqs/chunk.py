@@ -10,7 +10,7 @@ from django.db.models import QuerySet
 from .django_internals.compiler import Block
 from .django_internals.queries import unread
 from .errors import KeysetError
-from .keyset.predicates import Position
+from .keyset.ranges import Position
 from .walks.plan import Plan
 from .walks.walk import Walk
 

@@ -33,6 +33,18 @@ class TransientError(Enum):
     CONFLICT = "another transaction was in the way"
 
 
+class RepeatedWork(Enum):
+    """What the planner does again for every chunk of a walk, with many rows."""
+
+    SORT = "sorts"
+    MATCH = "gathers the matches of a filter or a join"
+
+
+#: Rows that are sorted, or gathered by their hashes, in the time of a chunk.
+MANY_SORTED = 2_000
+MANY_HASHED = 50_000
+
+
 class Explanation(NamedTuple):
     """What the planner expects of a statement."""
 
@@ -93,12 +105,9 @@ class Database:
     indexes_end_with_key = False
     """Whether every index ends with the primary key, declared or not."""
 
-    sorts_within_prefix = False
-    """Whether rows that an index gives in the order of its first columns are sorted only within
-    equal values of those."""
-
-    sorts_by_prefix = False
-    """Whether values are sorted by their first bytes alone, but compared as a whole."""
+    finds_parametrized_expressions = True
+    """Whether an index on an expression is found where the expression's constants are parameters
+    of the query."""
 
     has_numbered_types = False
     """Whether there are types (ENUM, SET) that are sorted by number but compared as text."""
@@ -125,6 +134,10 @@ class Database:
     def value_in_step(self, type: str, step: Step, share: float) -> tuple[str, tuple[Any, ...]]:
         """Return the SQL of the value that lies so far from the low end of a step to the other."""
         raise NotImplementedError
+
+    def repeated_work(self, statement: Statement) -> RepeatedWork | None:
+        """Ask the planner what `statement`, which reads one chunk, does with many more rows."""
+        return None
 
     def session(self, statement: Statement) -> Session | None:
         """Return what reads and compares the sessions that `statement` runs in, without a query.
@@ -178,6 +191,11 @@ class Database:
         """Return the placeholder for a value that is compared with an expression of `field`."""
         return "%s"
 
+    def sort_length(self, position: tuple[Any, ...]) -> int:
+        """Return how many bytes of its values a row at `position` must be sorted by to be in its
+        place; 0 where the database sees to that by itself. KeysetError where it cannot."""
+        return 0
+
     def sorted_by(self, statement: Statement, length: int) -> Statement:
         """Return `statement` as one that sorts by the first `length` bytes of its values."""
         return statement
@@ -193,6 +211,11 @@ class Database:
     def alias(self) -> str:
         """The connection's name in DATABASES."""
         return str(self.connection.alias)
+
+    @property
+    def has_nulls_first(self) -> bool:
+        """Whether an ascending order that doesn't name the place of its NULLs has them first."""
+        return bool(self.connection.features.order_by_nulls_first)
 
     @property
     def label(self) -> str:

@@ -10,11 +10,10 @@ from typing import Any
 from django.db.models import QuerySet
 from django.db.models.lookups import IsNull
 
-from chunkqs.django_internals.compiler import Compiled, Statement, compile_select
-
+from ..django_internals.compiler import Compiled, Statement, compile_select
 from .columns import KeyColumn
-from .predicates import Position
 from .query import LIMIT, KeysetQuery, Open, Template
+from .ranges import Position
 
 
 class PageQuery(KeysetQuery):
@@ -36,15 +35,15 @@ class PageQuery(KeysetQuery):
     @property
     def places(self) -> Sequence[int]:
         """Where the key columns stand in a raw row."""
-        return self._compiled.places[: self._width]
+        return self._compiled.places[: len(self.keyset.columns)]
 
     def _alone(self, segment: Open, limit: int) -> Statement:
-        return self._sort_length.applied(segment(limit))
+        return self._sorted(segment(limit))
 
     def _united(self, segments: list[Open], limit: int) -> Statement:
         union = self._union([segment(limit) for segment in segments], self.keyset.columns)
         statement = Statement(union.sql.replace(str(LIMIT), str(limit)), union.params)
-        return self._sort_length.applied(statement)
+        return self._sorted(statement)
 
     def _filled(
         self, template: Template, start: Position | None, end: Position | None, limit: int
@@ -63,14 +62,16 @@ class PageQuery(KeysetQuery):
         return [column for column in self.keyset.columns if self._is_misplaced(column)]
 
     def _is_misplaced(self, column: KeyColumn) -> bool:
-        usual = replace(column, nulls_first=None).has_nulls_first(self.connection)
+        usual = replace(column, nulls_first=None).has_nulls_first(self.database)
         return column.nullable and column.nulls_first not in (None, usual)
 
     def _numbered(self, columns: Sequence[KeyColumn]) -> Iterator[str]:
         if self.connection.features.supports_order_by_nulls_modifier:
             yield from super()._numbered(columns)
             return
-        flags = dict(zip(self._misplaced, self._compiled.places[self._width :], strict=True))
+        flags = dict(
+            zip(self._misplaced, self._compiled.places[len(self.keyset.columns) :], strict=True)
+        )
         bare = [replace(column, nulls_first=None) for column in columns]
         for column, number in zip(columns, super()._numbered(bare), strict=True):
             if column in flags:

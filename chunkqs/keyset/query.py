@@ -13,28 +13,29 @@ from django.db.models import QuerySet
 from django.db.models.expressions import OrderBy
 from django.db.models.sql.compiler import SQLCompiler
 
-from ..databases.mysql.sort_length import SortLength
-from ..django_internals import filters as filter_internals
-from ..django_internals import queries as order_internals
+from ..databases import database_of
 from ..django_internals.compiler import Block, Compiled, Statement, compile_select
+from ..django_internals.expressions import field_of
+from ..django_internals.queries import as_intervals, ordered_by, restrict, without_lock
 from ..errors import KeysetError
-from .access_path import access_of
-from .columns import KeyColumn, is_moment
+from .access_path import access_path_of
+from .columns import KeyColumn
 from .keyset import Keyset
-from .predicates import Position, between, separately_between
-from .ranges import Stretch, stretches
+from .predicates import between, of_segment, separately_between
+from .ranges import Position, Segment, segments
 
 #: Stands for the number of rows in a compiled statement; no table has as many.
 LIMIT = 8_888_888_888_888_888_887
 NULLS = {None: "", True: " NULLS FIRST", False: " NULLS LAST"}
-
+#: How much further than needed to sort, as longer values will come.
+SORT_GROWTH = 4
 
 #: A statement that waits for the number of rows.
 Open = Callable[[int], Statement]
 
 
-class Segment(NamedTuple):
-    """Rows that lie together in an order and are read by one statement."""
+class CountedSegment(NamedTuple):
+    """Rows that are read by one statement, to be counted."""
 
     row_at: Callable[[int], Statement]
     """Makes the statement of the one row that comes after so many others."""
@@ -42,11 +43,15 @@ class Segment(NamedTuple):
     """Counts the rows, by a query."""
 
 
+class Reached(tuple[Any, ...]):
+    """The position of a row that the walk itself has read."""
+
+
 class Slot(NamedTuple):
     """Stands for a value of a position among the parameters of a compiled statement."""
 
     end: bool
-    """Whether the position is the one to stop at, not the one to start behind."""
+    """Whether the position is the one to stop at, not the one to start after."""
     column: int
 
     def value(self, start: Position | None, end: Position | None) -> Any:
@@ -74,10 +79,18 @@ class Template:
         params = list(self.params)
         for index, slot in self.slots:
             params[index] = slot.value(start, end)
-        # Each range that is read by itself may have the rows to leave out, and those behind.
+        # Each range that is read by itself may have the rows to leave out, and those after it.
         sql = "".join(f"{part}{limit + offset}" for part in self.parts[:-2])
         limited = f"{limit} OFFSET {offset}" if offset else f"{limit}"
         return Statement(f"{sql}{self.parts[-2]}{limited}{self.parts[-1]}", tuple(params))
+
+
+@dataclass
+class Lessons:
+    """What the rows of a walk have taught about how to read the next ones."""
+
+    sort_length: int = 0
+    """How many bytes of each value to sort by; 0 leaves that to the database."""
 
 
 class KeysetQuery:
@@ -87,20 +100,25 @@ class KeysetQuery:
     costs no more than putting its values in. Runs no query.
     """
 
-    def __init__(self, keyset: Keyset, connection: BaseDatabaseWrapper) -> None:
+    def __init__(
+        self, keyset: Keyset, connection: BaseDatabaseWrapper, lessons: Lessons | None = None
+    ) -> None:
         self.keyset = keyset
         self.connection = connection
-        self._width = len(keyset.columns)
-        self._sort_length = SortLength(connection)
-        self._access = access_of(keyset, connection)
-        self._source = filter_internals.as_intervals(keyset.source, self._access.pinned)
+        self.database = database_of(connection)
+        self._lessons = lessons or Lessons()
+        self._access_path = access_path_of(keyset, self.database)
+        self._source = as_intervals(keyset.source, self._access_path.pinned)
         self._templates: dict[Any, Template | None] = {}
-        self._pinned = _pinned_places(keyset)
-        self._seen: list[Position] = []
+        self._pinned = {
+            place
+            for place, column in enumerate(keyset.columns)
+            if column.expression in keyset.info.pinned
+        }
         self._moments = {
             place
             for place, column in enumerate(keyset.columns)
-            if is_moment(column.expression, connection)
+            if self.database.shows_moments_locally(field_of(column.expression))
         }
 
     @property
@@ -118,97 +136,102 @@ class KeysetQuery:
         return self._compile(self._ordered(self.keyset.columns))
 
     def statements(self, start: Position | None, end: Position | None) -> Iterator[Open]:
-        """Yield the queries of the rows behind `start`, none of them behind `end`, in order.
+        """Yield the queries of the rows after `start`, none of them after `end`, in order.
 
         One is run after the other until there are rows enough; mostly the first has them.
         """
         for template, _ in self._segments(start, end):
             yield partial(self._filled, template, start, end)
 
-    def segments(self, start: Position | None) -> Iterator[Segment]:
+    def counted_segments(self, start: Position | None) -> Iterator[CountedSegment]:
         """Yield the rows after `start` by the segments that `statements()` reads, to count them."""
-        for template, stretch in self._segments(start, None):
-            yield Segment(
-                partial(self._row_at, template, start), partial(self._count, stretch, start, None)
+        for template, segment in self._segments(start, None):
+            yield CountedSegment(
+                partial(self._row_at, template, start), partial(self._count, segment, start, None)
             )
 
     def _segments(
         self, start: Position | None, end: Position | None
-    ) -> Iterator[tuple[Template, Stretch]]:
-        kept = self._kept(start, end)
+    ) -> Iterator[tuple[Template, Segment]]:
+        kept = self._compared(start, end)
         shape = _nulls(start), _nulls(end), len(kept)
-        whole = Stretch(
+        whole = Segment(
             [self.keyset.columns[place] for place in kept],
             _slots(start, kept, False),
             _slots(end, kept, True),
         )
-        for number, stretch in enumerate(stretches(whole, self.connection)):
+        for number, segment in enumerate(segments(whole, self.database)):
             if (shape, number) not in self._templates:
-                self._templates[shape, number] = self._template(stretch)
+                self._templates[shape, number] = self._template(segment)
             if template := self._templates[shape, number]:
-                yield template, stretch
+                yield template, segment
 
     def _row_at(self, template: Template, start: Position | None, offset: int) -> Statement:
-        return self._sort_length.applied(template.fill(start, None, 1, offset))
+        return self._sorted(template.fill(start, None, 1, offset))
 
-    def _count(self, stretch: Stretch, start: Position | None, end: Position | None) -> int:
+    def _count(self, segment: Segment, start: Position | None, end: Position | None) -> int:
         ranges = between(
-            stretch.columns,
-            _values(stretch.start, start, end),
-            _values(stretch.end, start, end),
-            self.connection,
+            segment.columns,
+            _values(segment.start, start, end),
+            _values(segment.end, start, end),
+            self.database,
         )
-        return filter_internals.restrict(self._source, [*stretch.conditions, *ranges]).count()
+        return restrict(self._source, [*of_segment(segment), *ranges]).count()
 
-    def _kept(self, start: Position | None, end: Position | None) -> Sequence[int]:
+    def _compared(self, start: Position | None, end: Position | None) -> Sequence[int]:
         """Return the places of the columns to compare: not those that are the same in all rows.
 
-        Those are in the filters already, and compared once more would keep PostgreSQL and
-        SQLite from the other columns in an index. A position that was given may be of others.
+        Those are in the filters already. Compared once more, they would keep PostgreSQL and
+        SQLite from the other columns in an index. A position that was given from outside may
+        have other values in them.
         """
-        places = range(self._width)
-        if not self._seen or len(self._pinned) == self._width:
-            return places
-        seen = self._seen[0]
+        places = range(len(self.keyset.columns))
         positions = [position for position in (start, end) if position is not None]
-        if any(position[place] != seen[place] for position in positions for place in self._pinned):
+        own = next((one for one in positions if isinstance(one, Reached)), None)
+        if own is None or len(self._pinned) == len(places):
+            return places
+        if any(one[place] != own[place] for one in positions for place in self._pinned):
             return places
         return [place for place in places if place not in self._pinned]
 
     def _filled(
         self, template: Template, start: Position | None, end: Position | None, limit: int
     ) -> Statement:
-        return self._sort_length.applied(template.fill(start, end, limit))
+        return self._sorted(template.fill(start, end, limit))
 
-    def is_in_place(self, raw_row: Sequence[Any]) -> bool:
-        """Tell whether the row that a statement ended with is the last by comparison, too.
+    def _sorted(self, statement: Statement) -> Statement:
+        """Return `statement` as one that sorts by as much of each value as is known to matter."""
+        length = self._lessons.sort_length
+        return self.database.sorted_by(statement, length) if length else statement
 
-        Where it may not be, the same statement made anew gets it right. MySQL and MariaDB
-        sort long values by their beginnings.
+    def learn(self, block: Block) -> bool:
+        """Learn from a block how to read rows like these; return whether to read it again.
+
+        The last row must be the last by comparison, too, as the next chunk starts after it.
         """
-        return self._sort_length.suffices(self.position(raw_row))
+        needed = self.database.sort_length(self.position(block[-1])) if block else 0
+        if needed <= self._lessons.sort_length:
+            return False
+        self._lessons.sort_length = SORT_GROWTH * needed
+        return True
 
     def position(self, raw_row: Sequence[Any]) -> Position:
         """Return the position of a raw row that one of the statements fetched."""
-        position = tuple(_kept_value(raw_row[place]) for place in self.places)
-        if self._moments:
-            position = tuple(
-                value.replace(tzinfo=UTC) if place in self._moments and value else value
-                for place, value in enumerate(position)
-            )
-        if self._pinned and not self._seen:
-            self._seen.append(position)
-        return position
+        values = [_kept_value(raw_row[place]) for place in self.places]
+        for place in self._moments:
+            if values[place] is not None:
+                values[place] = values[place].replace(tzinfo=UTC)
+        return Reached(values)
 
     @cached_property
     def keys(self) -> KeysetQuery:
-        """The same walk, of which only the positions are asked, and nothing is locked."""
+        """The same walk, reading only the positions, without a lock."""
         return self._bare(self.keyset)
 
     @property
     def locks(self) -> bool:
-        """Whether the rows are locked, and may be others once that is done."""
-        return order_internals.is_locking(self.keyset.source)
+        """Whether the rows are locked, and may have been updated before they are."""
+        return self.keyset.info.is_locking
 
     @cached_property
     def keys_from_end(self) -> KeysetQuery:
@@ -216,23 +239,21 @@ class KeysetQuery:
         return self._bare(self.keyset.reverse())
 
     def _bare(self, keyset: Keyset) -> KeysetQuery:
-        source = order_internals.without_lock(keyset.source)
-        if not order_internals.groups(source) and not order_internals.is_distinct(source):
+        source = without_lock(keyset.source)
+        if keyset.info.repeats_rows:
             source = source.values_list("pk")
-        query = KeysetQuery(replace(keyset, source=source), self.connection)
-        query._sort_length, query._seen = self._sort_length, self._seen
-        return query
+        return KeysetQuery(replace(keyset, source=source), self.connection, self._lessons)
 
     def check_progress(self, start: Position, block: Block) -> None:
-        """Raise KeysetError if the row at `start` came again in the block behind it.
+        """Raise KeysetError if the row at `start` came again in the block after it.
 
         A walk that does not get ahead would never end.
         """
-        last, text, place = start[-1], repr(start), self.places[-1]
+        last, text, place = start[-1], repr(tuple(start)), self.places[-1]
         likely = block if last != last else [row for row in block if row[place] == last]
         came = any(
             # NaN equals nothing, but looks the same.
-            position == start or repr(position) == text
+            position == start or repr(tuple(position)) == text
             for position in map(self.position, likely)
         )
         if came:
@@ -242,36 +263,35 @@ class KeysetQuery:
                 "been read. Use another order, or stream()."
             )
 
-    def _template(self, stretch: Stretch) -> Template | None:
-        ordered = filter_internals.restrict(self._ordered(stretch.columns), stretch.conditions)
+    def _template(self, segment: Segment) -> Template | None:
+        ordered = restrict(self._ordered(segment.columns), of_segment(segment))
         compiled = (
-            self._compile(filter_internals.restrict(ordered, conditions)).statement
-            for conditions in self._ranges(stretch)
+            self._compile(restrict(ordered, conditions)).statement
+            for conditions in self._ranges(segment)
         )
         statements = [statement for statement in compiled if statement is not None]
         if len(statements) > 1:
-            return Template.of(self._union(statements, stretch.columns))
+            return Template.of(self._union(statements, segment.columns))
         return Template.of(statements[0]) if statements else None
 
-    def _ranges(self, stretch: Stretch) -> Iterable[Sequence[Any]]:
+    def _ranges(self, segment: Segment) -> Iterable[Sequence[Any]]:
         """Return the conditions of each range that is read by itself, the nearest first."""
-        columns, start, end, _ = stretch
-        if start is None or not self._access.ranges_apart:
-            return [between(columns, start, end, self.connection)]
-        return separately_between(columns, start, end, self.connection)
+        columns, start, end, _ = segment
+        if start is None or not self._access_path.ranges_apart:
+            return [between(columns, start, end, self.database)]
+        return separately_between(columns, start, end, self.database)
 
     def _ordered(self, columns: Iterable[KeyColumn]) -> QuerySet[Any, Any]:
-        front = [OrderBy(column, descending=down) for column, down in self._access.front]
-        return order_internals.ordered_by(self._source, [*front, *map(self._order, columns)])
+        return ordered_by(self._source, [*self._access_path.front, *map(self._order, columns)])
 
     def _order(self, column: KeyColumn) -> OrderBy:
         """Name the place of NULLs where there are none, if an index is declared that does."""
         first = self.keyset.columns[0]
-        is_named = self._access.names_nulls and column.expression == first.expression
+        is_named = self._access_path.names_nulls and column.expression == first.expression
         return (first if is_named else column).order()
 
     def _union(self, statements: Sequence[Statement], columns: Sequence[KeyColumn]) -> Statement:
-        wrapped = "SELECT * FROM (%s)" if self.connection.vendor == "sqlite" else "(%s)"
+        wrapped = "SELECT * FROM (%s)" if self.database.nests_union_members else "(%s)"
         union = " UNION ALL ".join(wrapped.replace("%s", s.sql) for s in statements)
         params = [param for statement in statements for param in statement.params]
         order = ", ".join(self._numbered(columns))
@@ -312,8 +332,3 @@ def _values(
 
 def _kept_value(value: Any) -> Any:
     return bytes(value) if type(value) is memoryview else value
-
-
-def _pinned_places(keyset: Keyset) -> list[int]:
-    pinned = filter_internals.pinned(keyset.source)
-    return [n for n, column in enumerate(keyset.columns) if column.expression in pinned]

@@ -8,14 +8,14 @@ from typing import NamedTuple
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from ..keyset.keyset import Keyset, Position
-from ..keyset.query import KeysetQuery, Segment
+from ..keyset.query import CountedSegment, KeysetQuery
 
 
 class Boundary(NamedTuple):
     """The last row of a partition, and how many rows the partition has."""
 
     position: Position | None
-    """None where there are no rows behind them."""
+    """None where there are no rows after them."""
     rows: int
 
 
@@ -25,7 +25,7 @@ def boundaries(
     """Yield the boundaries of partitions of so many rows, as far as there are rows.
 
     One query for each boundary; the last partition takes what is left. Each boundary is
-    looked for behind the one before, so they ascend whatever is written meanwhile.
+    looked for after the one before, so they ascend whatever is written meanwhile.
     """
     query = KeysetQuery(keyset, connection).keys
     latest = Boundary(None, 0)
@@ -42,9 +42,9 @@ def boundaries(
 
 
 def _seek(query: KeysetQuery, start: Position | None, rows: int) -> Boundary:
-    """Find the row that is so many rows behind `start`; or count those that there are."""
+    """Find the row that is so many rows after `start`; or count those that there are."""
     left = rows
-    for segment in query.segments(start):
+    for segment in query.counted_segments(start):
         if position := _row_at(query, segment, left - 1):
             return Boundary(position, rows)
         # Rows that were inserted since the look at the last one don't count.
@@ -52,11 +52,11 @@ def _seek(query: KeysetQuery, start: Position | None, rows: int) -> Boundary:
     return Boundary(None, rows - left)
 
 
-def _row_at(query: KeysetQuery, segment: Segment, offset: int) -> Position | None:
+def _row_at(query: KeysetQuery, segment: CountedSegment, offset: int) -> Position | None:
     statement = segment.row_at(offset)
     with query.connection.cursor() as cursor:
         cursor.execute(statement.sql, statement.params)
         row = cursor.fetchone()
-    if row is not None and not query.is_in_place(row):
+    if row is not None and query.learn([row]):
         return _row_at(query, segment, offset)
     return None if row is None else query.position(row)

@@ -15,8 +15,7 @@ from django.db.models.expressions import OrderBy
 from ..databases import database_of
 from ..databases.estimates import estimate
 from ..django_internals import expressions as expression_internals
-from ..django_internals import filters as filter_internals
-from ..django_internals import queries as order_internals
+from ..django_internals import queries
 from ..django_internals.compiler import Statement, compile_select
 from ..errors import KeysetError
 from ..keyset.keyset import Keyset, Position, keyset_of
@@ -42,9 +41,9 @@ def planned(keyset: Keyset, connection: BaseDatabaseWrapper, parts: int) -> list
     table = table_keyset(keyset)
     if table is None:
         return None
-    pinned = filter_internals.pinned(keyset.source)
+    pinned = keyset.info.pinned
     free = [column for column in table.columns if column.expression not in pinned]
-    base = order_internals.base_alias(table.source)
+    base = table.info.base_alias
     fields = [expression_internals.own_field(column.expression, base) for column in free]
     names = [str(field.column) for field in fields]
     known = database_of(connection).distributions(keyset.source.model._meta.db_table, names)
@@ -56,7 +55,7 @@ def planned(keyset: Keyset, connection: BaseDatabaseWrapper, parts: int) -> list
 
 def table_keyset(keyset: Keyset) -> Keyset | None:
     """Return the same order of the whole table; None where it is not one of the table's own."""
-    base = order_internals.base_alias(keyset.source)
+    base = keyset.info.base_alias
     terms = []
     for column in keyset.columns:
         field = expression_internals.own_field(column.expression, base)
@@ -90,9 +89,9 @@ class Planner:
         connection: BaseDatabaseWrapper,
     ) -> None:
         self._connection = connection
-        self._rows = order_internals.without_lock(keyset.source).order_by()
+        self._rows = queries.without_lock(keyset.source).order_by()
         self._query = KeysetQuery(table, connection).keys
-        self._pinned = filter_internals.pinning_lookups(keyset.source)
+        self._pinned = queries.pinning_lookups(keyset.source)
         self._quantiles = quantiles
         self._estimates: dict[Any, int] = {}
 
@@ -114,7 +113,7 @@ class Planner:
         ]
 
     def _weights(self, parts: int) -> list[Weight]:
-        if filter_internals.is_whole_table(self._rows):
+        if queries.is_whole_table(self._rows):
             return [Weight(0.0, 1.0, self._estimate([]))]
         return weights(self._rows_until, parts, self._quantiles.edges(1 / (4 * parts)))
 
@@ -157,7 +156,7 @@ class Planner:
     def _estimate(self, bounds: Sequence[Bound]) -> int:
         key = tuple((bound.operator, bound.place.step, bound.place.share) for bound in bounds)
         if key not in self._estimates:
-            rows = filter_internals.restrict(self._rows, bounds)
+            rows = queries.restrict(self._rows, bounds)
             self._estimates[key] = estimate(rows, self._connection)
         return self._estimates[key]
 
@@ -165,7 +164,7 @@ class Planner:
         """Yield the number of each share with the position of the last row in it, in order.
 
         What one statement finds is of one snapshot, so it ascends; a further statement goes on
-        behind what the one before has found.
+        after what the one before has found.
         """
         latest: Position | None = None
         for first in range(0, len(shares), AT_ONCE):
@@ -202,12 +201,13 @@ class Planner:
         """Write the query for the last row within the bounds: one look into an index that fits
         the order."""
         columns = list(self._query.keyset.columns)
-        behind = [] if start is None else between(columns, start, None, self._connection)
+        database = database_of(self._connection)
+        later = [] if start is None else between(columns, start, None, database)
         values = [bound.place.column for bound in bounds if not bound.finds_nulls]
         order = (replace(c, nullable=c.nullable and c not in values) for c in columns)
         source = self._query.keyset.source
-        ordered = order_internals.ordered_by(source, (c.reverse().order() for c in order))
-        probe = filter_internals.restrict(ordered, [*self._pinned, *bounds, *behind])[:1]
+        ordered = queries.ordered_by(source, (c.reverse().order() for c in order))
+        probe = queries.restrict(ordered, [*self._pinned, *bounds, *later])[:1]
         statement = compile_select(
             probe, self._connection, extra=self._query.keyset.expressions
         ).statement

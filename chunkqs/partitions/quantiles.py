@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from ..databases import database_of
 from ..databases.statistics import Distribution, Step
 from ..keyset.columns import KeyColumn
 
@@ -42,7 +43,7 @@ class Quantiles:
         ]
 
         column, first = self._columns[0]
-        self.nulls_first = column.has_nulls_first(connection)
+        self.nulls_first = column.has_nulls_first(database_of(connection))
         """Whether NULLs come before the values of the first column."""
         self.has_nulls = first.nulls > 0
         values = [step for step in self._steps[0] if step.low is not None]
@@ -75,7 +76,7 @@ def _in_order(
 ) -> Iterator[Step]:
     steps = distribution.steps
     nulls = [Step(None, None, distribution.nulls)] if distribution.nulls else []
-    nulls_first = column.has_nulls_first(connection)
+    nulls_first = column.has_nulls_first(database_of(connection))
     yield from nulls if nulls_first else []
     yield from reversed(steps) if column.descending else steps
     yield from [] if nulls_first else nulls

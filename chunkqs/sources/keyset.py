@@ -9,11 +9,11 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from ..databases import database_of
 from ..django_internals.compiler import Block, Statement
-from ..keyset.predicates import Position
 from ..keyset.query import KeysetQuery, Open
+from ..keyset.ranges import Position
 from .retries import Retries
 
-#: What is done with the first statement of a walk that goes on after its first chunk.
+#: What is done with the statement of the second chunk of a walk that goes on after its first.
 GoesOn = Callable[[Statement], None]
 
 
@@ -55,11 +55,11 @@ class KeysetSource:
         while not block and not self._ended:
             block = self._retries.run(partial(self._next, size))
             if self._is_first and not self._ended:
-                self._prepare_to_go_on()
+                self._prepare_to_go_on(size)
             self._is_first = False
         return block
 
-    def _prepare_to_go_on(self) -> None:
+    def _prepare_to_go_on(self, size: int) -> None:
         """Do what a walk of several chunks needs, before the caller has any row."""
         statement = self._latest  # of the rows: they may depend on more than their keys do
         if self._look_up_end:
@@ -67,8 +67,9 @@ class KeysetSource:
         if self._ended:
             return
         self._retries.remember_session(statement)
-        if self._goes_on is not None:
-            self._retries.run(partial(self._goes_on, statement))
+        following = next(self._query.statements(self._after, self._until), None)
+        if self._goes_on is not None and following is not None:
+            self._retries.run(partial(self._goes_on, following(size)))
 
     def _next(self, size: int) -> Block:
         """Run the queries of the next chunk. A block shorter than asked for is the last.
@@ -141,7 +142,7 @@ class KeysetSource:
         with self._connection.cursor() as cursor:
             self._database.prepare_cursor(cursor).execute(statement.sql, statement.params)
             block = list(cursor.fetchall())
-        if block and not query.is_in_place(block[-1]):
+        if query.learn(block):
             return self._rows(query, open_statement, rows)
         return block
 

@@ -20,7 +20,7 @@ from ..databases.private_connection import open_private
 from ..databases.session import NoRoom, Refusal
 from ..django_internals.compiler import Block, Compiled, Statement, compile_select
 from ..errors import KeysetError
-from ..keyset.orderable import ADVICE
+from ..keyset.total_order import ADVICE
 from . import small_result
 from .cursor import CursorSource, ListSource, Source, TransactionSource, close_cursor
 from .read_ahead import ReadAheadSource

@@ -14,8 +14,8 @@ from django.db.models import QuerySet
 
 from ..errors import KeysetError
 from ..keyset.keyset import Keyset, keyset_of
-from ..keyset.predicates import Position
 from ..keyset.query import KeysetQuery
+from ..keyset.ranges import Position
 from ..keyset.tokens import encode
 from ..sources.keyset import KeysetSource
 from ..sources.retries import Retries
@@ -147,7 +147,7 @@ class KeysetPlan(Plan):
             after=self.after,
             until=self.until,
             look_up_end=self.bounded,
-            goes_on=lambda statement: warn_of_missing_index(keyset, connection),
+            goes_on=partial(warn_of_missing_index, keyset, connection),
         )
         return OpenSource(source, query.compiler, retries), query.position
 

@@ -14,7 +14,7 @@ from django.db import Error, connections
 
 from ..django_internals.compiler import Block
 from ..errors import StreamInterrupted
-from ..keyset.predicates import Position
+from ..keyset.ranges import Position
 from ..sources.cursor import Source
 from ..sources.sizing import FixedSize, row_bound
 from .build import Build, builder

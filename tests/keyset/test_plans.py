@@ -18,6 +18,7 @@ from chunkqs.django_internals.compiler import Statement, compile_select
 from chunkqs.keyset.keyset import keyset_of
 from chunkqs.keyset.page import PageQuery
 from chunkqs.keyset.query import KeysetQuery, Open
+from tests.support.databases import analyze
 from tests.support.models import Deep, DeepPart
 
 pytestmark = pytest.mark.usefixtures("deep_tables")
@@ -101,15 +102,7 @@ def deep_tables(committed_db: None) -> None:
     with connection.cursor() as cursor:
         cursor.execute(DEEP.format(**parts))
         cursor.execute(DEEP_PART.format(**parts))
-        for table in ("tests_deep", "tests_deeppart"):
-            cursor.execute(ANALYZE[connection.vendor].format(table))
-
-
-ANALYZE = {
-    "postgresql": "VACUUM ANALYZE {}",
-    "mysql": "ANALYZE TABLE {} PERSISTENT FOR ALL",
-    "sqlite": "ANALYZE {}",
-}
+    analyze(Deep, DeepPart)
 
 
 def buffers(statement: Statement) -> int:
@@ -260,7 +253,7 @@ def test_a_declared_index_with_the_nulls_where_the_order_has_them_is_used() -> N
     numbers = "SELECT CASE WHEN n % 10 > 0 THEN n END FROM generate_series(1, 100000) AS n"
     with connection.cursor() as cursor:
         cursor.execute(f"INSERT INTO postgresql_nullsfirst (number) {numbers}")
-        cursor.execute("VACUUM ANALYZE postgresql_nullsfirst")
+    analyze(NullsFirst)
     for order in (F("number").asc(nulls_first=True), F("number").desc(nulls_last=True)):
         assert_even(chunks(NullsFirst.objects.order_by(order), bounded=True))
         assert_even(pages(NullsFirst.objects.order_by(order), backward=False))

@@ -10,7 +10,8 @@ from django.db import connection
 from django.db.models import F
 
 from chunkqs import chunks, keyset_iter
-from chunkqs.databases.mysql.sort_length import MOST_BYTES, SortLength
+from chunkqs.databases import database_of
+from chunkqs.databases.mysql.sort_length import MOST_BYTES
 from chunkqs.errors import KeysetError
 from chunkqs.keyset.keyset import keyset_of
 from chunkqs.keyset.query import KeysetQuery
@@ -59,7 +60,7 @@ def test_long_values_among_short_ones() -> None:
 @pytest.mark.database("mysql")
 def test_a_value_that_cannot_be_sorted_by_is_an_error() -> None:
     with pytest.raises(KeysetError, match="can sort by"):
-        SortLength(connection).suffices((1, b"a" * MOST_BYTES))
+        database_of(connection).sort_length((1, b"a" * MOST_BYTES))
 
 
 @pytest.mark.parametrize("order", ["single", "-single"])

@@ -13,8 +13,17 @@ from django.db.backends.utils import CursorWrapper
 
 from ...django_internals.compiler import Statement
 from ...django_internals.connections import close_apart, connect_apart
-from ..base import Database, Explanation, Result, TransientError
+from ..base import (
+    MANY_HASHED,
+    MANY_SORTED,
+    Database,
+    Explanation,
+    RepeatedWork,
+    Result,
+    TransientError,
+)
 from .session import MySQLSession
+from .sort_length import MOST_BYTES, sort_length
 
 #: Client errors: server has gone away, connection lost (twice).
 LOST = {2006, 2013, 2055}
@@ -39,7 +48,6 @@ class MySQL(Database):
     cursor_blocks_connection = True
     reads_ranges_to_their_end = True
     indexes_end_with_key = True
-    sorts_by_prefix = True
     has_numbered_types = True
 
     def explain(self, statement: Statement) -> Explanation | None:
@@ -54,6 +62,16 @@ class MySQL(Database):
                 selects[step["id"]].append(int(step["rows"]) * _filtered(step))
         rows = sum(prod(tables) for tables in selects.values())
         return Explanation(round(rows), 0, json.dumps(steps, default=str))
+
+    def repeated_work(self, statement: Statement) -> RepeatedWork | None:
+        """Look for `Using filesort`, and for subqueries that are read as a whole."""
+        explanation = self.explain(statement)
+        steps = json.loads(explanation.text) if explanation else []
+        if explanation and explanation.rows > MANY_SORTED and any(map(_sorts, steps)):
+            return RepeatedWork.SORT
+        if any(_gathers(step) for step in steps):
+            return RepeatedWork.MATCH
+        return None
 
     def session(self, statement: Statement) -> MySQLSession:
         """Return the session with its variables, role and database."""
@@ -96,9 +114,13 @@ class MySQL(Database):
             return f"{sql} + CAST(0 AS double)"
         return sql
 
+    def sort_length(self, position: tuple[Any, ...]) -> int:
+        """Count the bytes of long texts, of which the first ones alone are sorted by."""
+        return sort_length(position, self.label)
+
     def sorted_by(self, statement: Statement, length: int) -> Statement:
         """Set `max_sort_length` for the one statement."""
-        setting = f"max_sort_length={length}"
+        setting = f"max_sort_length={min(length, MOST_BYTES)}"
         if self.connection.mysql_is_mariadb:  # type: ignore[attr-defined]
             return Statement(f"SET STATEMENT {setting} FOR {statement.sql}", statement.params)
         hinted = statement.sql.replace("SELECT", f"SELECT /*+ SET_VAR({setting}) */", 1)
@@ -122,6 +144,14 @@ class MySQL(Database):
         finally:
             with self.connection.cursor() as cursor:
                 cursor.execute(f"SET SESSION {name} = %s", [usual])
+
+
+def _sorts(step: dict[str, Any]) -> bool:
+    return "Using filesort" in (step["extra"] or "")
+
+
+def _gathers(step: dict[str, Any]) -> bool:
+    return step["select_type"] == "MATERIALIZED" and int(step["rows"] or 0) > MANY_HASHED
 
 
 def _filtered(step: dict[str, Any]) -> float:

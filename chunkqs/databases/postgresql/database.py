@@ -11,10 +11,11 @@ from django.db.backends.utils import CursorWrapper
 from django.db.transaction import atomic, set_rollback
 
 from ...django_internals.compiler import Statement
-from ..base import Cursor, Database, Explanation, Result, TransientError
+from ..base import Cursor, Database, Explanation, RepeatedWork, Result, TransientError
 from ..statistics import Distribution, Step
 from .plan import explain
 from .psycopg import Driver, driver_of
+from .repeated_work import repeated_work
 from .session import PostgreSQLSession
 from .statistics import distributions, value_sql
 
@@ -38,7 +39,6 @@ class PostgreSQL(Database):
     compares_rows = True
     reads_ranges_apart = True
     reads_nulls_by_index_order = True
-    sorts_within_prefix = True
 
     @cached_property
     def driver(self) -> Driver:
@@ -57,6 +57,11 @@ class PostgreSQL(Database):
     def value_in_step(self, type: str, step: Step, share: float) -> tuple[str, tuple[Any, ...]]:
         """Compute the value where the type has arithmetic, else take the nearer end."""
         return value_sql(type, step, share)
+
+    def repeated_work(self, statement: Statement) -> RepeatedWork | None:
+        """Look for large sorts and hashes in the plan."""
+        explanation = self.explain(statement)
+        return repeated_work(explanation.text) if explanation else None
 
     def session(self, statement: Statement) -> PostgreSQLSession:
         """Return the session with its settings, role and search path."""
