@@ -14,7 +14,7 @@ from django.utils.functional import cached_property
 from .arguments import MOST
 from .databases import database_of
 from .databases.estimates import estimate
-from .django_internals.filters import is_filtered
+from .django_internals.queries import QueryInfo
 from .settings import chunkqs_settings
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class EstimatingPaginator(BasePaginator):
         database = database_of(connections[queryset.db])
         if not database.explains:
             return queryset.count()
-        if not is_filtered(queryset) and self._estimate >= MANY_ROWS:
+        if not QueryInfo.of(queryset).is_filtered and self._estimate >= MANY_ROWS:
             return self._estimated()
         seconds = chunkqs_settings().count_seconds
         count = database.run_within(seconds, queryset.count) if seconds > 0 else None

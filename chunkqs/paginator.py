@@ -101,9 +101,10 @@ class KeysetPaginator(Generic[Row]):
         start = None if token in (None, "", FIRST, LAST) else self._position(token, backward)
         keyset = self._keyset.reverse() if backward else self._keyset
         query = PageQuery(keyset, connections[self.object_list.db])
-        block = self._block(query, start)
-        is_cut = len(block) > self.per_page
-        block = block[: self.per_page]
+        retries = Retries(query.connection, self.object_list.model._meta.label, 0)
+        source = KeysetSource(query, query.connection, retries, after=start, is_page=True)
+        block = source.fetch(self.per_page)
+        is_cut = not source.has_ended
         if backward:
             block.reverse()
         return KeysetPage(
@@ -145,19 +146,6 @@ class KeysetPaginator(Generic[Row]):
             f"A {type(self).__name__} cannot be pickled, nor can its pages: it holds a queryset of "
             "all rows. Pickle or cache a page's object_list and its tokens."
         )
-
-    def _block(self, query: PageQuery, start: Position | None) -> Block:
-        """Read the raw rows of a page and one more.
-
-        MySQL and MariaDB sort long values by their first bytes: if one of them may be out of
-        its place, read the page again, sorted by more.
-        """
-        retries = Retries(query.connection, self.object_list.model._meta.label, 0)
-        while True:
-            source = KeysetSource(query, query.connection, retries, after=start)
-            block = source.fetch(self.per_page + 1)
-            if all(query.is_in_place(raw_row) for raw_row in block):
-                return block
 
     def _rows(self, query: PageQuery, block: Block) -> list[Row]:
         queryset = self._keyset.queryset.using(self.object_list.db)

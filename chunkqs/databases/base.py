@@ -17,6 +17,7 @@ from django.db.backends.utils import CursorWrapper
 
 from ..django_internals.compiler import Statement
 from .statistics import Distribution, Step
+from .transport import VALUE, Transport
 
 if TYPE_CHECKING:
     from .session import Session
@@ -109,6 +110,13 @@ class Database:
     """Whether an index on an expression is found where the expression's constants are parameters
     of the query."""
 
+    knows_types = False
+    """Whether the server names the type of each column that it sends, and what travels exactly is
+    known by that. Elsewhere a walk looks its first position up, before a second chunk."""
+
+    names_derived_columns = False
+    """Whether the columns of a subquery can be named after it: `(SELECT ...) AS t(a, b)`."""
+
     has_numbered_types = False
     """Whether there are types (ENUM, SET) that are sorted by number but compared as text."""
 
@@ -124,6 +132,10 @@ class Database:
         """Whether `explain()` has an answer."""
         return type(self).explain is not Database.explain
 
+    def repeated_work(self, statement: Statement) -> RepeatedWork | None:
+        """Ask the planner what `statement`, which reads one chunk, does with many more rows."""
+        return None
+
     def distributions(self, table: str, columns: Sequence[str]) -> list[Distribution]:
         """Return how the planner knows the values of a table's columns to be distributed.
 
@@ -134,10 +146,6 @@ class Database:
     def value_in_step(self, type: str, step: Step, share: float) -> tuple[str, tuple[Any, ...]]:
         """Return the SQL of the value that lies so far from the low end of a step to the other."""
         raise NotImplementedError
-
-    def repeated_work(self, statement: Statement) -> RepeatedWork | None:
-        """Ask the planner what `statement`, which reads one chunk, does with many more rows."""
-        return None
 
     def session(self, statement: Statement) -> Session | None:
         """Return what reads and compares the sessions that `statement` runs in, without a query.
@@ -175,21 +183,31 @@ class Database:
         """Let `cursor`, not executed yet, read values as Django has them read, only faster."""
         return cursor
 
-    def key_sql(self, sql: str, field: Any) -> str:
-        """Return the SQL that selects a key column, `sql` of type `field`, as it is compared.
+    def likely_transport(self, field: Any) -> Transport:
+        """Return how values of `field` are read, before the server has said of which type they
+        are; `field` is None where Django doesn't know."""
+        return VALUE
 
-        Drivers and servers show some values otherwise than they compare them.
-        """
-        return sql
+    def column_types(self, cursor: CursorWrapper) -> Sequence[Any]:
+        """Return what the server says of the type of each column that `cursor` has selected."""
+        return ()
 
-    def shows_moments_locally(self, field: Any) -> bool:
-        """Return whether values of `field` come in the session's time zone, which has an hour
-        twice; `key_sql()` selects them in UTC then."""
+    def transport(self, column_type: Any, used: Transport) -> Transport | None:
+        """Return how values of a type are read exactly, `used` where that does; None for no
+        way. Asked only where the database `knows_types`."""
+        return used
+
+    def is_doubtful(self, column_type: Any) -> bool:
+        """Return whether values of a type may not be comparable with what they are read as."""
         return False
 
-    def value_placeholder(self, field: Any) -> str:
-        """Return the placeholder for a value that is compared with an expression of `field`."""
-        return "%s"
+    def shows_values_whole(self) -> bool:
+        """Ask whether the session shows the values of doubtful types with all their digits."""
+        return True
+
+    def type_name(self, column_type: Any) -> str:
+        """Return a type's name for messages. May ask the database."""
+        return str(column_type)
 
     def sort_length(self, position: tuple[Any, ...]) -> int:
         """Return how many bytes of its values a row at `position` must be sorted by to be in its
@@ -208,14 +226,14 @@ class Database:
         return work()
 
     @property
-    def alias(self) -> str:
-        """The connection's name in DATABASES."""
-        return str(self.connection.alias)
-
-    @property
     def has_nulls_first(self) -> bool:
         """Whether an ascending order that doesn't name the place of its NULLs has them first."""
         return bool(self.connection.features.order_by_nulls_first)
+
+    @property
+    def alias(self) -> str:
+        """The connection's name in DATABASES."""
+        return str(self.connection.alias)
 
     @property
     def label(self) -> str:

@@ -10,11 +10,15 @@ from django.db.backends.utils import CursorWrapper
 
 from ..django_internals.compiler import Statement
 from .base import Database, RepeatedWork, TransientError
+from .transport import Transport
 
 SQLITE_BUSY = 5
+#: What is selected as an expression comes as it is stored.
+EXPRESSION = Transport("+(", ")", sorts=True)
+
+SORTS = "USE TEMP B-TREE FOR ORDER BY"
 #: The driver has no code for it.
 CLOSED = re.compile(r"closed (?:database|cursor)")
-SORTS = "USE TEMP B-TREE FOR ORDER BY"
 
 
 class SQLite(Database):
@@ -59,7 +63,7 @@ class SQLite(Database):
         """Interrupt the query, from whichever thread."""
         driver_connection.interrupt()
 
-    def key_sql(self, sql: str, field: Any) -> str:
-        """Select an expression: a column's value is converted by the type that it was declared
+    def likely_transport(self, field: Any) -> Transport:
+        """Return an expression: a column's value is converted by the type that it was declared
         with, which loses what the type does not hold."""
-        return f"+({sql})"
+        return EXPRESSION

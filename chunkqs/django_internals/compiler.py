@@ -38,12 +38,20 @@ class Compiled(NamedTuple):
     """Where in a raw row the columns stand that were asked for in addition."""
 
 
+class Extra(NamedTuple):
+    """A column to fetch beside those that a queryset selects."""
+
+    column: Expression
+    shown_by: Expression | None = None
+    """A column that serves as well, if it is selected anyway."""
+
+
 # Django 5.2, 6.0, 6.1: as_sql() fills compiler.select, klass_info, annotation_col_map
 # and col_count.
 def compile_select(
     queryset: QuerySet[Any],
     connection: BaseDatabaseWrapper,
-    extra: Sequence[Expression] = (),
+    extra: Sequence[Extra] = (),
 ) -> Compiled:
     """Compile `queryset` for `connection`.
 
@@ -53,13 +61,15 @@ def compile_select(
     if extra:
         compiler_class: Any = type(compiler)
         compiler.__class__ = with_extra_columns(compiler_class)
-        compiler.extra_columns = extra
+        compiler.extra = extra
     try:
         sql, params = compiler.as_sql()
     except EmptyResultSet:
         return Compiled(None, compiler)
-    places = compiler.extra_places if extra else ()
-    return Compiled(Statement(sql, tuple(params)), compiler, places)
+    statement = Statement(sql, tuple(params))
+    if not extra:
+        return Compiled(statement, compiler)
+    return Compiled(statement, compiler, compiler.extra_places)
 
 
 # Django 5.2, 6.0, 6.1: get_extra_select() returns the columns that are fetched after the
@@ -67,24 +77,33 @@ def compile_select(
 class _ExtraColumns(SQLCompiler):
     """A compiler that fetches further columns with each row."""
 
-    extra_columns: Sequence[Expression]
+    extra: Sequence[Extra]
     extra_places: Sequence[int] = ()
     """Where in a raw row they stand."""
+    extra_width: int = 0
 
     def get_extra_select(self, order_by: Any, select: Any) -> list[Any]:
         columns: list[Any] = []
         places: list[int] = []
         known, width = _places(select)
-        for column in self.extra_columns:
-            sql, params = self.compile(column)
-            place = known.get(sql)
-            if place is None or params:
+        for extra in self.extra:
+            place = self._known_place(extra.shown_by or extra.column, known)
+            if place is None:
                 place = width + len(columns)
-                columns.append((column, (sql, params), None))
+                columns.append((extra.column, self.compile(extra.column), None))
             places.append(place)
-        self.extra_places = places
+        self.extra_places, self.extra_width = places, width + len(columns)
         # Django's own come last: they are those of DISTINCT, which the order decides about.
         return [*columns, *super().get_extra_select(order_by, select)]
+
+    def _known_place(self, expression: Expression, known: dict[str, int]) -> int | None:
+        sql, params = self.compile(expression)
+        return None if params else known.get(sql)
+
+
+def fetched_width(compiler: Any) -> int:
+    """Count the columns that a compiled query fetches, without those that DISTINCT adds."""
+    return int(compiler.extra_width)
 
 
 @cache

@@ -206,6 +206,21 @@ def _unnumbered(term: OrderBy) -> OrderBy:
     return unnumbered
 
 
+# Django 5.2, 6.0, 6.1: alias_map has the base table, and the joins that are in use by refcount.
+def is_whole_table(queryset: QuerySet[Any, Any]) -> bool:
+    """Return whether each row of the queryset's own table is one row of `queryset`."""
+    query = queryset.query
+    joined = [alias for alias in query.alias_map if query.alias_refcount[alias]]
+    return not (query.where or query.distinct or query.group_by or len(joined) > 1)
+
+
+def pinning_lookups(queryset: QuerySet[Any, Any]) -> list[Any]:
+    """Return the lookups that make own columns equal to one value in all rows."""
+    pinned = QueryInfo.of(queryset).pinned
+    lookups: list[Any] = queryset.query.where.children
+    return [lookup for lookup in lookups if _is_exact(lookup) and lookup.lhs in pinned]
+
+
 # Django 5.2, 6.0, 6.1: filter() writes `condition = 1` where the database lacks booleans,
 # which no index helps with. What where holds is compiled as it is.
 def restrict(queryset: QuerySet[Any, Any], conditions: Iterable[Expression]) -> QuerySet[Any, Any]:
@@ -291,18 +306,3 @@ def unread(queryset: QuerySet[Any, Any]) -> QuerySet[Any, Any]:
     empty = queryset.all()
     empty._result_cache = []
     return empty
-
-
-# Django 5.2, 6.0, 6.1: alias_map has the base table, and the joins that are in use by refcount.
-def is_whole_table(queryset: QuerySet[Any, Any]) -> bool:
-    """Return whether each row of the queryset's own table is one row of `queryset`."""
-    query = queryset.query
-    joined = [alias for alias in query.alias_map if query.alias_refcount[alias]]
-    return not (query.where or query.distinct or query.group_by or len(joined) > 1)
-
-
-def pinning_lookups(queryset: QuerySet[Any, Any]) -> list[Any]:
-    """Return the lookups that make a column of the queryset's own equal to one value."""
-    columns = QueryInfo.of(queryset).pinned
-    lookups: list[Any] = queryset.query.where.children
-    return [lookup for lookup in lookups if _is_exact(lookup) and lookup.lhs in columns]

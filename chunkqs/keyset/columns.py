@@ -12,8 +12,8 @@ from django.db.models.expressions import Col, Expression, OrderBy
 from django.db.models.functions import Coalesce, Length, Lower, Trim, Upper
 from django.db.models.sql.compiler import SQLCompiler
 
-from ..databases import database_of
 from ..databases.base import Database
+from ..databases.transport import Transport
 from ..django_internals.expressions import field_of
 from ..django_internals.queries import QueryInfo
 from .fingerprint import fingerprint
@@ -88,6 +88,11 @@ def key_column(
     return KeyColumn(expression, descending, nulls_first, nullable, known, tie_breaker)
 
 
+def name_of(expression: Any) -> str:
+    """Return what messages call an expression of the order."""
+    return repr(expression.target.name) if isinstance(expression, Col) else str(expression)
+
+
 def reversed_name(name: str) -> str:
     """Return a term of `order_by()` in the other direction."""
     return name[1:] if name.startswith("-") else f"-{name}"
@@ -111,11 +116,12 @@ def _is_nullable(expression: Any, outer_joined: frozenset[str]) -> bool:
 
 
 class KeyValue(Expression):
-    """A key column as it is selected for positions: as the database compares it."""
+    """A key column as it is selected for positions."""
 
-    def __init__(self, expression: Expression) -> None:
+    def __init__(self, expression: Expression, transport: Transport) -> None:
         super().__init__(output_field=field_of(expression) or Field())
         self.expression = expression
+        self.transport = transport
 
     def get_source_expressions(self) -> list[Any]:
         return [self.expression]
@@ -127,7 +133,11 @@ class KeyValue(Expression):
         self, compiler: SQLCompiler, connection: BaseDatabaseWrapper
     ) -> tuple[str, tuple[Any, ...]]:
         sql, params = compiler.compile(self.expression)
-        return database_of(connection).key_sql(sql, self.output_field), tuple(params)
+        return self.transport.sql(sql), tuple(params)
 
     def get_group_by_cols(self) -> list[Any]:
         return list(self.expression.get_group_by_cols())
+
+
+#: NULL of a column's type: whose values a driver may not be able to read.
+TYPE_ALONE = Transport("CASE WHEN 1 = 0 THEN ", " END")

@@ -10,7 +10,7 @@ from typing import Any
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import QuerySet
-from django.db.models.expressions import Expression, OrderBy
+from django.db.models.expressions import OrderBy
 from django.db.models.query import RawQuerySet
 
 from ..databases import database_of
@@ -25,7 +25,7 @@ from ..django_internals.queries import (
     written_ordering,
 )
 from ..errors import KeysetError
-from .columns import KeyColumn, KeyValue, key_column, reversed_name
+from .columns import KeyColumn, key_column, reversed_name
 from .predicates import between
 from .ranges import Position
 from .total_order import missing_columns, refusal, refuse_column, refuse_query, refuse_repeats
@@ -48,11 +48,6 @@ class Keyset:
     def queryset(self) -> QuerySet[Any, Any]:
         """A clone, ordered by exactly the total order."""
         return ordered_by(self.source, (column.order() for column in self.columns))
-
-    @property
-    def expressions(self) -> list[Expression]:
-        """The key columns as they are selected, for positions."""
-        return [KeyValue(column.expression) for column in self.columns]
 
     @property
     def signature(self) -> str:

@@ -14,17 +14,15 @@ from django.db.models.sql.compiler import SQLCompiler
 
 from ..databases import database_of
 from ..databases.base import Database
-from ..django_internals.expressions import field_of
 from .columns import KeyColumn
 from .ranges import Columns, Comparison, Position, Range, Segment, bound_of, ranges_after
 
 
 class ColumnSql(NamedTuple):
-    """A key column as SQL, and what a value to compare it with is written as."""
+    """A key column as SQL."""
 
     sql: str
     params: tuple[Any, ...]
-    placeholder: str
 
     def steered(self) -> ColumnSql:
         """Return the column as one that no index is looked for."""
@@ -64,7 +62,7 @@ class KeyRange(Expression):
         if not self.ranges:
             raise EmptyResultSet
         database = database_of(connection)
-        columns = [_column_sql(each, compiler, database) for each in self.expressions]
+        columns = [_column_sql(each, compiler) for each in self.expressions]
         guard, params = _conjunction(self.guard, columns, self.position)
         if database.prefers_or_to_order and len(self.ranges) > 1:
             columns = [column.steered() for column in columns]
@@ -74,10 +72,10 @@ class KeyRange(Expression):
         return (f"({guard} AND ({sql}))" if self.guard else f"({sql})"), tuple(params)
 
 
-def _column_sql(expression: Any, compiler: SQLCompiler, database: Database) -> ColumnSql:
+def _column_sql(expression: Any, compiler: SQLCompiler) -> ColumnSql:
     sql, params = compiler.compile(expression)
     sql = sql if isinstance(expression, Col) else f"({sql})"
-    return ColumnSql(sql, tuple(params), database.value_placeholder(field_of(expression)))
+    return ColumnSql(sql, tuple(params))
 
 
 def _conjunction(
@@ -95,10 +93,9 @@ def _written(test: Comparison, columns: Sequence[ColumnSql]) -> str:
     compared = [columns[index].sql for index in test.columns]
     if not test.has_values:
         return f"{compared[0]} {test.operator}"
-    values = [columns[index].placeholder for index in test.columns]
     if len(compared) == 1:
-        return f"{compared[0]} {test.operator} {values[0]}"
-    return f"({', '.join(compared)}) {test.operator} ({', '.join(values)})"
+        return f"{compared[0]} {test.operator} %s"
+    return f"({', '.join(compared)}) {test.operator} ({', '.join(['%s'] * len(compared))})"
 
 
 def between(
@@ -112,7 +109,7 @@ def between(
         bound = bound_of(columns, start, ranges, database)
         conditions.append(KeyRange(columns, start, ranges, bound))
     if end is not None:
-        conditions.append(_until(columns, end, database))
+        conditions.append(until(columns, end, database))
     return conditions
 
 
@@ -123,11 +120,16 @@ def separately_between(
 
     The first of the columns has no NULLs: see `ranges.segments`.
     """
-    until = [] if end is None else [_until(columns, end, database)]
+    ends = [] if end is None else [until(columns, end, database)]
     return [
-        [KeyRange(columns, start, [part]), *until]
-        for part in ranges_after(columns, start, database)
+        [KeyRange(columns, start, [part]), *ends] for part in ranges_after(columns, start, database)
     ]
+
+
+def at(columns: Columns, position: Position, database: Database) -> list[KeyRange]:
+    """Return the conditions of the row at `position`, by the comparisons that a walk makes."""
+    back = [column.reverse() for column in columns]
+    return [until(columns, position, database), until(back, position, database)]
 
 
 def of_segment(segment: Segment) -> list[KeyRange]:
@@ -138,7 +140,8 @@ def of_segment(segment: Segment) -> list[KeyRange]:
     ]
 
 
-def _until(columns: Columns, position: Position, database: Database) -> KeyRange:
+def until(columns: Columns, position: Position, database: Database) -> KeyRange:
+    """Return the condition of the rows up to and with `position`."""
     back = [column.reverse() for column in columns]
     ranges = ranges_after(back, position, database, inclusive=True)
     return KeyRange(columns, position, ranges, bound_of(back, position, ranges, database))

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC
+from dataclasses import replace
 from functools import cached_property, partial
 from typing import Any, NamedTuple
 
@@ -14,83 +13,39 @@ from django.db.models.expressions import OrderBy
 from django.db.models.sql.compiler import SQLCompiler
 
 from ..databases import database_of
-from ..django_internals.compiler import Block, Compiled, Statement, compile_select
-from ..django_internals.expressions import field_of
+from ..databases.transport import VALUE, Transport
+from ..django_internals.compiler import (
+    Block,
+    Compiled,
+    Extra,
+    Statement,
+    compile_select,
+    fetched_width,
+)
 from ..django_internals.queries import as_intervals, ordered_by, restrict, without_lock
-from ..errors import KeysetError
 from .access_path import access_path_of
-from .columns import KeyColumn
+from .checks import check_block
+from .columns import TYPE_ALONE, KeyColumn, KeyValue
 from .keyset import Keyset
-from .predicates import between, of_segment, separately_between
+from .lessons import Lessons
+from .predicates import at, between, of_segment, separately_between, until
 from .ranges import Position, Segment, segments
+from .template import LIMIT, Open, Template, filled, nulls, slots
 
-#: Stands for the number of rows in a compiled statement; no table has as many.
-LIMIT = 8_888_888_888_888_888_887
 NULLS = {None: "", True: " NULLS FIRST", False: " NULLS LAST"}
-#: How much further than needed to sort, as longer values will come.
-SORT_GROWTH = 4
-
-#: A statement that waits for the number of rows.
-Open = Callable[[int], Statement]
-
-
-class CountedSegment(NamedTuple):
-    """Rows that are read by one statement, to be counted."""
-
-    row_at: Callable[[int], Statement]
-    """Makes the statement of the one row that comes after so many others."""
-    count_rows: Callable[[], int]
-    """Counts the rows, by a query."""
 
 
 class Reached(tuple[Any, ...]):
     """The position of a row that the walk itself has read."""
 
 
-class Slot(NamedTuple):
-    """Stands for a value of a position among the parameters of a compiled statement."""
+class CountedSegment(NamedTuple):
+    """Rows that lie together in an order and are read by one statement."""
 
-    end: bool
-    """Whether the position is the one to stop at, not the one to start after."""
-    column: int
-
-    def value(self, start: Position | None, end: Position | None) -> Any:
-        """Return what the slot is filled with."""
-        return ((end if self.end else start) or ())[self.column]
-
-
-@dataclass(frozen=True)
-class Template:
-    """A compiled statement with slots for positions and for the number of rows."""
-
-    parts: list[str]
-    """The SQL, split where the number of rows goes."""
-    params: tuple[Any, ...]
-    slots: list[tuple[int, Slot]]
-
-    @classmethod
-    def of(cls, statement: Statement) -> Template:
-        slots = [(i, param) for i, param in enumerate(statement.params) if type(param) is Slot]
-        return cls(statement.sql.split(str(LIMIT)), statement.params, slots)
-
-    def fill(
-        self, start: Position | None, end: Position | None, limit: int, offset: int = 0
-    ) -> Statement:
-        params = list(self.params)
-        for index, slot in self.slots:
-            params[index] = slot.value(start, end)
-        # Each range that is read by itself may have the rows to leave out, and those after it.
-        sql = "".join(f"{part}{limit + offset}" for part in self.parts[:-2])
-        limited = f"{limit} OFFSET {offset}" if offset else f"{limit}"
-        return Statement(f"{sql}{self.parts[-2]}{limited}{self.parts[-1]}", tuple(params))
-
-
-@dataclass
-class Lessons:
-    """What the rows of a walk have taught about how to read the next ones."""
-
-    sort_length: int = 0
-    """How many bytes of each value to sort by; 0 leaves that to the database."""
+    row_at: Callable[[int], Statement]
+    """Makes the statement of the one row that comes after so many others."""
+    count_rows: Callable[[], int]
+    """Counts the rows, by a query."""
 
 
 class KeysetQuery:
@@ -106,19 +61,16 @@ class KeysetQuery:
         self.keyset = keyset
         self.connection = connection
         self.database = database_of(connection)
-        self._lessons = lessons or Lessons()
+        self.lessons = lessons or Lessons.before_any_row(keyset.columns, self.database)
         self._access_path = access_path_of(keyset, self.database)
         self._source = as_intervals(keyset.source, self._access_path.pinned)
         self._templates: dict[Any, Template | None] = {}
+        self._compilations: dict[tuple[Transport, ...], Compiled] = {}
+        self._united: dict[tuple[Transport, ...], Compiled] = {}
         self._pinned = {
             place
             for place, column in enumerate(keyset.columns)
             if column.expression in keyset.info.pinned
-        }
-        self._moments = {
-            place
-            for place, column in enumerate(keyset.columns)
-            if self.database.shows_moments_locally(field_of(column.expression))
         }
 
     @property
@@ -129,11 +81,27 @@ class KeysetQuery:
     @property
     def places(self) -> Sequence[int]:
         """Where the key columns stand in a raw row of any of the statements."""
-        return self._compiled.places
+        return self._compiled.places[: len(self.keyset.columns)]
 
-    @cached_property
+    @property
+    def extra(self) -> list[Extra]:
+        """The columns that positions are made of, and those that show of which types they are."""
+        expressions = [column.expression for column in self.keyset.columns]
+        values = [
+            Extra(KeyValue(expression, transport))
+            for expression, transport in zip(expressions, self.lessons.transports, strict=True)
+        ]
+        if not self.database.knows_types:
+            return values
+        return values + [Extra(KeyValue(one, TYPE_ALONE), shown_by=one) for one in expressions]
+
+    @property
     def _compiled(self) -> Compiled:
-        return self._compile(self._ordered(self.keyset.columns))
+        transports = self.lessons.transports
+        if transports not in self._compilations:
+            ordered = self._ordered(self.keyset.columns)
+            self._compilations[transports] = self._compile(ordered)
+        return self._compilations[transports]
 
     def statements(self, start: Position | None, end: Position | None) -> Iterator[Open]:
         """Yield the queries of the rows after `start`, none of them after `end`, in order.
@@ -147,18 +115,18 @@ class KeysetQuery:
         """Yield the rows after `start` by the segments that `statements()` reads, to count them."""
         for template, segment in self._segments(start, None):
             yield CountedSegment(
-                partial(self._row_at, template, start), partial(self._count, segment, start, None)
+                partial(self._row_at, template, start), partial(self._count, segment, start)
             )
 
     def _segments(
         self, start: Position | None, end: Position | None
     ) -> Iterator[tuple[Template, Segment]]:
         kept = self._compared(start, end)
-        shape = _nulls(start), _nulls(end), len(kept)
+        shape = nulls(start), nulls(end), len(kept), self.lessons.transports
         whole = Segment(
             [self.keyset.columns[place] for place in kept],
-            _slots(start, kept, False),
-            _slots(end, kept, True),
+            slots(start, kept, False),
+            slots(end, kept, True),
         )
         for number, segment in enumerate(segments(whole, self.database)):
             if (shape, number) not in self._templates:
@@ -169,13 +137,9 @@ class KeysetQuery:
     def _row_at(self, template: Template, start: Position | None, offset: int) -> Statement:
         return self._sorted(template.fill(start, None, 1, offset))
 
-    def _count(self, segment: Segment, start: Position | None, end: Position | None) -> int:
-        ranges = between(
-            segment.columns,
-            _values(segment.start, start, end),
-            _values(segment.end, start, end),
-            self.database,
-        )
+    def _count(self, segment: Segment, start: Position | None) -> int:
+        after = filled(segment.start, start, None)
+        ranges = between(segment.columns, after, None, self.database)
         return restrict(self._source, [*of_segment(segment), *ranges]).count()
 
     def _compared(self, start: Position | None, end: Position | None) -> Sequence[int]:
@@ -201,27 +165,39 @@ class KeysetQuery:
 
     def _sorted(self, statement: Statement) -> Statement:
         """Return `statement` as one that sorts by as much of each value as is known to matter."""
-        length = self._lessons.sort_length
+        length = self.lessons.sort_length
         return self.database.sorted_by(statement, length) if length else statement
 
-    def learn(self, block: Block) -> bool:
+    def learn(self, column_types: Sequence[Any], block: Block) -> bool:
         """Learn from a block how to read rows like these; return whether to read it again.
 
-        The last row must be the last by comparison, too, as the next chunk starts after it.
+        `column_types` are those of all its columns, as the database names them. Raises
+        KeysetError for a type whose values have no exact way there and back.
         """
-        needed = self.database.sort_length(self.position(block[-1])) if block else 0
-        if needed <= self._lessons.sort_length:
+        if not block:
             return False
-        self._lessons.sort_length = SORT_GROWTH * needed
-        return True
+        if self.learn_types(column_types):
+            return True
+        return self.lessons.learn_length(self.position(block[-1]), self.database)
+
+    def learn_types(self, column_types: Sequence[Any]) -> bool:
+        """Learn from the types of all columns of a raw row; return whether to read otherwise."""
+        if self.lessons.knows_types or not self.database.knows_types:
+            return False
+        types = [column_types[place] for place in self._compiled.places[len(self.places) :]]
+        return self.lessons.learn_types(types, self.keyset.columns, self.database)
 
     def position(self, raw_row: Sequence[Any]) -> Position:
         """Return the position of a raw row that one of the statements fetched."""
-        values = [_kept_value(raw_row[place]) for place in self.places]
-        for place in self._moments:
-            if values[place] is not None:
-                values[place] = values[place].replace(tzinfo=UTC)
-        return Reached(values)
+        transports = self.lessons.transports
+        return Reached(
+            _loaded(raw_row[place], transport)
+            for place, transport in zip(self.places, transports, strict=True)
+        )
+
+    def check(self, start: Position | None, block: Block) -> None:
+        """Raise KeysetError unless each row of a block has a place of its own, after `start`."""
+        check_block(self.keyset, block, self.places, self.position, start)
 
     @cached_property
     def keys(self) -> KeysetQuery:
@@ -242,37 +218,27 @@ class KeysetQuery:
         source = without_lock(keyset.source)
         if keyset.info.repeats_rows:
             source = source.values_list("pk")
-        return KeysetQuery(replace(keyset, source=source), self.connection, self._lessons)
+        return KeysetQuery(replace(keyset, source=source), self.connection, self.lessons)
 
-    def check_progress(self, start: Position, block: Block) -> None:
-        """Raise KeysetError if the row at `start` came again in the block after it.
-
-        A walk that does not get ahead would never end.
-        """
-        last, text, place = start[-1], repr(tuple(start)), self.places[-1]
-        likely = block if last != last else [row for row in block if row[place] == last]
-        came = any(
-            # NaN equals nothing, but looks the same.
-            position == start or repr(tuple(position)) == text
-            for position in map(self.position, likely)
-        )
-        if came:
-            raise KeysetError(
-                "The walk did not get ahead: the row that ended one chunk came again in the "
-                "next. A value of the order does not compare as equal to itself, once it has "
-                "been read. Use another order, or stream()."
-            )
+    def rows_at(self, position: Position, last: Position | None = None) -> Statement | None:
+        """Return the query of the rows at `position` that are not after `last`: two at most."""
+        columns = self.keyset.columns
+        conditions = at(columns, position, self.database)
+        if last is not None:
+            conditions.append(until(columns, last, self.database))
+        rows = restrict(without_lock(self.keyset.source).order_by(), conditions)
+        return compile_select(rows[:2], self.connection).statement
 
     def _template(self, segment: Segment) -> Template | None:
         ordered = restrict(self._ordered(segment.columns), of_segment(segment))
-        compiled = (
-            self._compile(restrict(ordered, conditions)).statement
-            for conditions in self._ranges(segment)
-        )
-        statements = [statement for statement in compiled if statement is not None]
-        if len(statements) > 1:
-            return Template.of(self._union(statements, segment.columns))
-        return Template.of(statements[0]) if statements else None
+        ranges = [restrict(ordered, conditions) for conditions in self._ranges(segment)]
+        parts = [self._part(part, is_alone=len(ranges) == 1) for part in ranges]
+        statements = [statement for statement in parts if statement is not None]
+        if not statements:
+            return None
+        if len(ranges) == 1:
+            return Template.of(statements[0])
+        return Template.of(self._trimmed(self._union(statements, segment.columns)))
 
     def _ranges(self, segment: Segment) -> Iterable[Sequence[Any]]:
         """Return the conditions of each range that is read by itself, the nearest first."""
@@ -280,6 +246,26 @@ class KeysetQuery:
         if start is None or not self._access_path.ranges_apart:
             return [between(columns, start, end, self.database)]
         return separately_between(columns, start, end, self.database)
+
+    def _part(self, queryset: QuerySet[Any, Any], is_alone: bool) -> Statement | None:
+        """Compile one range, with the columns that a union of several is sorted by."""
+        return self._compile(queryset, *([] if is_alone else self._sort_columns)).statement
+
+    @property
+    def _sort_columns(self) -> list[Extra]:
+        """The columns to sort a union by, where what positions are made of sorts otherwise."""
+        if all(transport.sorts for transport in self.lessons.transports):
+            return []
+        return [Extra(KeyValue(column.expression, VALUE)) for column in self.keyset.columns]
+
+    @property
+    def _with_sort_columns(self) -> Compiled:
+        """The whole walk with the columns to sort a union by at the end of a raw row."""
+        transports = self.lessons.transports
+        if transports not in self._united:
+            ordered = self._ordered(self.keyset.columns)
+            self._united[transports] = self._compile(ordered, *self._sort_columns)
+        return self._united[transports]
 
     def _ordered(self, columns: Iterable[KeyColumn]) -> QuerySet[Any, Any]:
         return ordered_by(self._source, [*self._access_path.front, *map(self._order, columns)])
@@ -299,36 +285,35 @@ class KeysetQuery:
 
     def _numbered(self, columns: Sequence[KeyColumn]) -> Iterator[str]:
         """Yield the terms of an ORDER BY that names each column by its number in a raw row."""
-        keyed = zip(self.keyset.columns, self.places, strict=True)
+        width = len(self.keyset.columns)
+        places = self._with_sort_columns.places[-width:] if self._sort_columns else self.places
+        keyed = zip(self.keyset.columns, places, strict=True)
         numbers = {column.expression: place + 1 for column, place in keyed}
-        return (_numbered(numbers[column.expression], column) for column in columns)
+        for column in columns:
+            yield f"{numbers[column.expression]}{_direction(column)}"
 
-    def _compile(self, queryset: QuerySet[Any, Any]) -> Compiled:
-        return compile_select(queryset[:LIMIT], self.connection, extra=self.keyset.expressions)
+    def _trimmed(self, statement: Statement) -> Statement:
+        """Return a union without the columns that it is sorted by, which a driver may not be able
+        to read."""
+        width = fetched_width(self._compiled.compiler)
+        full = fetched_width(self._with_sort_columns.compiler)
+        if width == full or not self.database.names_derived_columns:
+            return statement
+        names = [f"c{number}" for number in range(1, full + 1)]
+        order = ", ".join(f"c{term}" for term in self._numbered(self.keyset.columns))
+        sql = f"SELECT {', '.join(names[:width])} FROM ({statement.sql}) AS united"
+        return Statement(f"{sql} ({', '.join(names)}) ORDER BY {order}", statement.params)
+
+    def _compile(self, queryset: QuerySet[Any, Any], *more: Extra) -> Compiled:
+        return compile_select(queryset[:LIMIT], self.connection, [*self.extra, *more])
 
 
-def _numbered(number: int, column: KeyColumn) -> str:
+def _direction(column: KeyColumn) -> str:
     nulls = NULLS[column.nulls_first if column.nullable else None]
-    return f"{number}{' DESC' if column.descending else ''}{nulls}"
+    return f"{' DESC' if column.descending else ''}{nulls}"
 
 
-def _nulls(position: Position | None) -> tuple[bool, ...] | None:
-    return None if position is None else tuple(value is None for value in position)
-
-
-def _slots(position: Position | None, places: Sequence[int], end: bool) -> Position | None:
-    if position is None:
-        return None
-    return tuple(None if position[place] is None else Slot(end, place) for place in places)
-
-
-def _values(
-    slots: Position | None, start: Position | None, end: Position | None
-) -> Position | None:
-    if slots is None:
-        return None
-    return tuple(None if slot is None else slot.value(start, end) for slot in slots)
-
-
-def _kept_value(value: Any) -> Any:
-    return bytes(value) if type(value) is memoryview else value
+def _loaded(value: Any, transport: Transport) -> Any:
+    if value is None or transport.load is None:
+        return bytes(value) if type(value) is memoryview else value
+    return transport.load(value)

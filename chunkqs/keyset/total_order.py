@@ -25,9 +25,8 @@ from ..databases import database_of
 from ..django_internals.expressions import field_of, flattened, unfold
 from ..django_internals.queries import QueryInfo, is_reversed
 from ..errors import KeysetError
-from .columns import KeyColumn, key_column
-
-ADVICE = " Use stream(), which needs no order."
+from .columns import KeyColumn, key_column, name_of
+from .lessons import ADVICE
 
 #: Types that some database cannot compare, or that a position cannot hold, by class name.
 WITHOUT_ORDER = {"HStoreField", "RangeField", "BaseSpatialField", "SearchVectorField"}
@@ -61,7 +60,7 @@ def refuse_column(expression: Any, connection: BaseDatabaseWrapper) -> None:
     if database_of(connection).has_numbered_types:
         _refuse_numbered(expression, getattr(field, "target_field", field), connection)
     if isinstance(field, JSONField) or any(c.__name__ in WITHOUT_ORDER for c in type(field).mro()):
-        raise refusal(f"order by {_named(expression)}", f"a {type(field).__name__} has no order")
+        raise refusal(f"order by {name_of(expression)}", f"a {type(field).__name__} has no order")
 
 
 def _refuse_numbered(expression: Any, field: Any, connection: BaseDatabaseWrapper) -> None:
@@ -71,7 +70,7 @@ def _refuse_numbered(expression: Any, field: Any, connection: BaseDatabaseWrappe
     db_type = field.db_type(connection) or ""
     if db_type.lower().startswith(NUMBERED):
         raise refusal(
-            f"order by {_named(expression)}",
+            f"order by {name_of(expression)}",
             f"an {db_type} is sorted by its number, but compared as text",
         )
 
@@ -86,7 +85,7 @@ def refuse_repeats(info: QueryInfo, ordering: Iterable[Any]) -> None:
         parts = () if expression.contains_aggregate else flattened(expression)
         if any(isinstance(part, Col) and part.alias in info.repeating for part in parts):
             raise refusal(
-                f"{'groups' if info.is_grouped else 'distinct()'} with {_named(expression)} of a "
+                f"{'groups' if info.is_grouped else 'distinct()'} with {name_of(expression)} of a "
                 "to-many relation",
                 "the key does not tell its rows apart",
             )
@@ -116,10 +115,6 @@ def _written(expression: Any) -> str:
 
 def _is_random(expression: Any) -> bool:
     return any("RAND" in text or "UUID" in text for text in map(_written, flattened(expression)))
-
-
-def _named(expression: Any) -> str:
-    return repr(expression.target.name) if isinstance(expression, Col) else str(expression)
 
 
 def refusal(part: str, reason: str) -> KeysetError:

@@ -14,9 +14,15 @@ from django.db.models.expressions import OrderBy
 
 from ..databases import database_of
 from ..databases.estimates import estimate
-from ..django_internals import expressions as expression_internals
-from ..django_internals import queries
 from ..django_internals.compiler import Statement, compile_select
+from ..django_internals.expressions import own_field
+from ..django_internals.queries import (
+    is_whole_table,
+    ordered_by,
+    pinning_lookups,
+    restrict,
+    without_lock,
+)
 from ..errors import KeysetError
 from ..keyset.keyset import Keyset, Position, keyset_of
 from ..keyset.predicates import between
@@ -44,12 +50,12 @@ def planned(keyset: Keyset, connection: BaseDatabaseWrapper, parts: int) -> list
     pinned = keyset.info.pinned
     free = [column for column in table.columns if column.expression not in pinned]
     base = table.info.base_alias
-    fields = [expression_internals.own_field(column.expression, base) for column in free]
+    fields = [own_field(column.expression, base) for column in free]
     names = [str(field.column) for field in fields]
     known = database_of(connection).distributions(keyset.source.model._meta.db_table, names)
     if not known or known[0].rows < FEW_ROWS:
         return None
-    planner = Planner(keyset, table, Quantiles(free, known, connection), connection)
+    planner = Planner(keyset, table, Quantiles(free, known, database_of(connection)), connection)
     return planner.boundaries(parts)
 
 
@@ -58,7 +64,7 @@ def table_keyset(keyset: Keyset) -> Keyset | None:
     base = keyset.info.base_alias
     terms = []
     for column in keyset.columns:
-        field = expression_internals.own_field(column.expression, base)
+        field = own_field(column.expression, base)
         if field is None:
             return None
         nulls_last = None if column.nulls_first is None else not column.nulls_first or None
@@ -89,9 +95,9 @@ class Planner:
         connection: BaseDatabaseWrapper,
     ) -> None:
         self._connection = connection
-        self._rows = queries.without_lock(keyset.source).order_by()
+        self._rows = without_lock(keyset.source).order_by()
         self._query = KeysetQuery(table, connection).keys
-        self._pinned = queries.pinning_lookups(keyset.source)
+        self._pinned = pinning_lookups(keyset.source)
         self._quantiles = quantiles
         self._estimates: dict[Any, int] = {}
 
@@ -113,7 +119,7 @@ class Planner:
         ]
 
     def _weights(self, parts: int) -> list[Weight]:
-        if queries.is_whole_table(self._rows):
+        if is_whole_table(self._rows):
             return [Weight(0.0, 1.0, self._estimate([]))]
         return weights(self._rows_until, parts, self._quantiles.edges(1 / (4 * parts)))
 
@@ -156,7 +162,7 @@ class Planner:
     def _estimate(self, bounds: Sequence[Bound]) -> int:
         key = tuple((bound.operator, bound.place.step, bound.place.share) for bound in bounds)
         if key not in self._estimates:
-            rows = queries.restrict(self._rows, bounds)
+            rows = restrict(self._rows, bounds)
             self._estimates[key] = estimate(rows, self._connection)
         return self._estimates[key]
 
@@ -164,7 +170,7 @@ class Planner:
         """Yield the number of each share with the position of the last row in it, in order.
 
         What one statement finds is of one snapshot, so it ascends; a further statement goes on
-        after what the one before has found.
+        behind what the one before has found.
         """
         latest: Position | None = None
         for first in range(0, len(shares), AT_ONCE):
@@ -186,6 +192,9 @@ class Planner:
         with self._connection.cursor() as cursor:
             cursor.execute(" UNION ALL ".join(parts), params)
             found = sorted(cursor.fetchall(), key=lambda row: (row[0], row[1]), reverse=True)
+            types = self._query.database.column_types(cursor)[2:]
+        if self._query.learn(types, [row[2:] for row in found]):
+            return self._look_up(numbers, shares, start)
         nearest = {number: self._query.position(row) for number, _, *row in found}
         return sorted(nearest.items(), key=lambda one: one[0])
 
@@ -201,15 +210,12 @@ class Planner:
         """Write the query for the last row within the bounds: one look into an index that fits
         the order."""
         columns = list(self._query.keyset.columns)
-        database = database_of(self._connection)
-        later = [] if start is None else between(columns, start, None, database)
+        behind = [] if start is None else between(columns, start, None, self._query.database)
         values = [bound.place.column for bound in bounds if not bound.finds_nulls]
         order = (replace(c, nullable=c.nullable and c not in values) for c in columns)
         source = self._query.keyset.source
-        ordered = queries.ordered_by(source, (c.reverse().order() for c in order))
-        probe = queries.restrict(ordered, [*self._pinned, *bounds, *later])[:1]
-        statement = compile_select(
-            probe, self._connection, extra=self._query.keyset.expressions
-        ).statement
+        ordered = ordered_by(source, (c.reverse().order() for c in order))
+        probe = restrict(ordered, [*self._pinned, *bounds, *behind])[:1]
+        statement = compile_select(probe, self._connection, self._query.extra).statement
         assert statement is not None  # nothing in it could be known to have no rows
         return statement

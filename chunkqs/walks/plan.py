@@ -17,7 +17,7 @@ from ..keyset.keyset import Keyset, keyset_of
 from ..keyset.query import KeysetQuery
 from ..keyset.ranges import Position
 from ..keyset.tokens import encode
-from ..sources.keyset import KeysetSource
+from ..sources.keyset import KeysetSource, read_types
 from ..sources.retries import Retries
 from ..sources.sizing import Sizing
 from ..sources.stream import OpenSource, Stream, Wishes
@@ -86,17 +86,19 @@ class StreamPlan(Plan):
 
     def open(self, connection: BaseDatabaseWrapper) -> tuple[OpenSource, Positioner | None]:
         queryset = self.queryset.using(connection.alias)
+        query = KeysetQuery(self.keyset, connection) if self.keyset else None
+        if query is not None:
+            read_types(query, connection)
         stream = Stream(
             queryset,
             connection,
             self.sizing,
             self.wishes,
             by_keyset=partial(_open_by_keyset, queryset, connection),
-            extra=tuple(self.keyset.expressions) if self.keyset else (),
+            extra=tuple(query.extra) if query else (),
         )
         opened = stream.open()
-        position = KeysetQuery(self.keyset, connection).position if self.keyset else None
-        return opened, position
+        return opened, query.position if query else None
 
     def rows(self) -> QuerySet[Any, Any]:
         return self.queryset.all()

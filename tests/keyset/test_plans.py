@@ -17,7 +17,8 @@ from django.db.models.functions import Lower
 from chunkqs.django_internals.compiler import Statement, compile_select
 from chunkqs.keyset.keyset import keyset_of
 from chunkqs.keyset.page import PageQuery
-from chunkqs.keyset.query import KeysetQuery, Open
+from chunkqs.keyset.query import KeysetQuery
+from chunkqs.keyset.template import Open
 from tests.support.databases import analyze
 from tests.support.models import Deep, DeepPart
 
@@ -187,7 +188,7 @@ def run_until_full(statements: Iterable[Open]) -> Iterator[Statement]:
 
 def position_at(query: KeysetQuery, number: int, queryset: QuerySet[Any, Any]) -> Any:
     rows = queryset[number : number + 1]
-    statement, _, _ = compile_select(rows, connection, extra=query.keyset.expressions)
+    statement, _, _ = compile_select(rows, connection, query.extra)
     assert statement is not None
     with connection.cursor() as cursor:
         cursor.execute(*statement)

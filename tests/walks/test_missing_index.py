@@ -165,10 +165,9 @@ def test_the_primary_key_at_the_end_of_every_index_is_found() -> None:
 
 
 def test_the_warning_shows_the_callers_line() -> None:
-    rows = iter(Indexed.objects.order_by("d").keyset_iter(chunk_size=1))
-    next(rows)
+    rows = Indexed.objects.order_by("d").keyset_iter(chunk_size=1)
     with pytest.warns(MissingIndexWarning) as caught:
-        next(rows)
+        next(iter(rows))
     (warning,) = caught
     assert warning.filename == __file__
     assert "tests.Indexed" in str(warning.message)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from math import prod
 from typing import Any
 
@@ -22,8 +22,10 @@ from ..base import (
     Result,
     TransientError,
 )
+from ..transport import VALUE, Transport
 from .session import MySQLSession
 from .sort_length import MOST_BYTES, sort_length
+from .transports import LIKELY, ColumnType, exact
 
 #: Client errors: server has gone away, connection lost (twice).
 LOST = {2006, 2013, 2055}
@@ -37,9 +39,6 @@ TIMEOUTS = {1969, 3024}
 #: Seconds to wait for a connection to cancel a query by, if it comes from a pool.
 CANCEL_TIMEOUT = 2.0
 
-#: Floats of 4 bytes, which no field of Django's own has.
-SINGLE_PRECISION = {"float"}
-
 
 class MySQL(Database):
     """MySQL or MariaDB."""
@@ -48,6 +47,7 @@ class MySQL(Database):
     cursor_blocks_connection = True
     reads_ranges_to_their_end = True
     indexes_end_with_key = True
+    knows_types = True
     has_numbered_types = True
 
     def explain(self, statement: Statement) -> Explanation | None:
@@ -98,6 +98,31 @@ class MySQL(Database):
             error is not None and bool(LOST.intersection(error.args[:1]))
         )
 
+    def likely_transport(self, field: Any) -> Transport:
+        """Go by the field's `db_type()`."""
+        db_type = (field.db_type(self.connection) or "") if field is not None else ""
+        return LIKELY.get(db_type.split("(")[0].lower(), VALUE)
+
+    def column_types(self, cursor: CursorWrapper) -> Sequence[ColumnType]:
+        """Return the type's number, its flags and its scale."""
+        flags = getattr(cursor, "description_flags", None) or [0] * len(cursor.description)
+        return [
+            ColumnType(column[1], flag, column[5])
+            for column, flag in zip(cursor.description, flags, strict=True)
+        ]
+
+    def transport(self, column_type: ColumnType, used: Transport) -> Transport | None:
+        """Go by what the server says."""
+        return exact(column_type)
+
+    def type_name(self, column_type: ColumnType) -> str:
+        """Return what SQL calls the type."""
+        return column_type.name
+
+    def sort_length(self, position: tuple[Any, ...]) -> int:
+        """Count the bytes of long texts, of which the first ones alone are sorted by."""
+        return sort_length(position, self.label)
+
     def cancel(self, driver_connection: Any) -> None:
         """Send KILL QUERY, by a second connection."""
         number = driver_connection.thread_id()
@@ -107,16 +132,6 @@ class MySQL(Database):
                 cursor.execute(f"KILL QUERY {number}")
         finally:
             close_apart(apart)
-
-    def key_sql(self, sql: str, field: Any) -> str:
-        """Select floats of 4 bytes as the doubles that they compare as."""
-        if field is not None and field.db_type(self.connection) in SINGLE_PRECISION:
-            return f"{sql} + CAST(0 AS double)"
-        return sql
-
-    def sort_length(self, position: tuple[Any, ...]) -> int:
-        """Count the bytes of long texts, of which the first ones alone are sorted by."""
-        return sort_length(position, self.label)
 
     def sorted_by(self, statement: Statement, length: int) -> Statement:
         """Set `max_sort_length` for the one statement."""
