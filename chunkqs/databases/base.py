@@ -7,7 +7,7 @@ subclass in a file of its own and name it in `chunkqs.databases.DATABASES`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, TypeVar
 
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .session import Session
 
 Cursor = TypeVar("Cursor")
+Result = TypeVar("Result")
 
 
 class TransientError(Enum):
@@ -282,6 +283,13 @@ class Database:
     def sorted_by(self, statement: Statement, length: int) -> Statement:
         """Return `statement` as one that sorts by the first `length` bytes of its values."""
         return statement
+
+    def run_within(self, seconds: float, work: Callable[[], Result]) -> Result | None:
+        """Return what `work`, which reads by one query, returns; None if that takes longer.
+
+        There is no limit where the database is not known to end a query by itself.
+        """
+        return work()
 
     @property
     def has_nulls_first(self) -> bool:

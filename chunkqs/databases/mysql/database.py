@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from math import prod
 from typing import Any
 
@@ -19,6 +19,7 @@ from ..base import (
     Database,
     Explanation,
     RepeatedWork,
+    Result,
     TransientError,
 )
 from ..transport import VALUE, Transport
@@ -146,6 +147,25 @@ class MySQL(Database):
             return Statement(f"SET STATEMENT {setting} FOR {statement.sql}", statement.params)
         hinted = statement.sql.replace("SELECT", f"SELECT /*+ SET_VAR({setting}) */", 1)
         return Statement(hinted, statement.params)
+
+    def run_within(self, seconds: float, work: Callable[[], Result]) -> Result | None:
+        """Set the session's limit while `work` runs."""
+        is_mariadb = self.connection.mysql_is_mariadb  # type: ignore[attr-defined]
+        name = "max_statement_time" if is_mariadb else "max_execution_time"
+        limit = seconds if is_mariadb else max(1, round(seconds * 1000))
+        with self.connection.cursor() as cursor:
+            cursor.execute(f"SELECT @@{name}")
+            (usual,) = cursor.fetchone()
+            cursor.execute(f"SET SESSION {name} = %s", [limit])
+        try:
+            return work()
+        except Error as error:
+            if self.transient_error(error) is not TransientError.TIMEOUT:
+                raise
+            return None
+        finally:
+            with self.connection.cursor() as cursor:
+                cursor.execute(f"SET SESSION {name} = %s", [usual])
 
 
 def _sorts(step: dict[str, Any]) -> bool:

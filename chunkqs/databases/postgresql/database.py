@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any
 
 from django.db import Error
 from django.db.backends.utils import CursorWrapper
+from django.db.transaction import atomic, set_rollback
 
 from ...django_internals.compiler import Statement
 from ...django_internals.values import Conversion
@@ -19,6 +20,7 @@ from ..base import (
     Database,
     Explanation,
     RepeatedWork,
+    Result,
     TransientError,
 )
 from ..statistics import Distribution, Step
@@ -178,6 +180,22 @@ class PostgreSQL(Database):
     def transport(self, column_type: int, used: Transport) -> Transport | None:
         """Go by the type's number."""
         return exact(column_type, used, self._has_iso_dates)
+
+    def run_within(self, seconds: float, work: Callable[[], Result]) -> Result | None:
+        """Run `work` in a transaction or savepoint of its own, which takes the limit back."""
+        alias = self.connection.alias
+        try:
+            with atomic(using=alias):
+                with self.connection.cursor() as cursor:
+                    limit = max(1, round(seconds * 1000))
+                    cursor.execute(f"SET LOCAL statement_timeout = {limit}")
+                result = work()
+                set_rollback(True, using=alias)
+        except Error as error:
+            if self.transient_error(error) is not TransientError.TIMEOUT:
+                raise
+            return None
+        return result
 
     def is_doubtful(self, column_type: int) -> bool:
         """Return True for types of the user's own, and for floats in an array."""
