@@ -25,6 +25,7 @@ from .arguments import (
     refuse_both,
 )
 from .databases import database_of
+from .django_internals.routing import planning_alias
 from .keyset.keyset import Keyset, Position, keyset_of
 from .keyset.tokens import decode
 from .lazy import LazyChunks, LazyRows
@@ -82,7 +83,7 @@ def stream(
     checked = checked_queryset(queryset, "stream")
     checked_choice(private, "private", PRIVATE)
     checked_choice(read_ahead, "read_ahead", READ_AHEAD)
-    database = database_of(connections[checked.db])
+    database = database_of(connections[planning_alias(checked)])
     if private and not database.opens_private_connections:
         raise NotSupportedError(
             f"stream(private=True) on {database.label}: chunkqs opens "
@@ -197,7 +198,7 @@ def partition(queryset: Any, partition: Partition | str) -> QuerySet[Any, Any]:
     """
     keyset = keyset_of(checked_queryset(queryset, "partition"))
     after, until = KeyRange.of(keyset, partition)
-    return keyset.filter(after, until, connections[keyset.source.db])
+    return keyset.filter(after, until, connections[planning_alias(keyset.source)])
 
 
 def _keyset_plan(
