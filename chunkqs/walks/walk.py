@@ -206,6 +206,9 @@ class Walk:
     def _fetch(self) -> bool:
         """Fetch the next block, from a source that is opened for the first one."""
         source = self._source or self._open()
+        if not self.is_going:  # ended by another thread while the source was opened
+            self._refuse_early_end()
+            return False
         self._block = source.fetch(self._sizes.rows)
         if self._block:
             self._sizes.block_arrived(len(self._block))
