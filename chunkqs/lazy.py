@@ -17,11 +17,11 @@ from django.db.models.sql import Query
 from .arguments import checked_chunk_size, checked_seconds, one_size, refuse_both
 from .chunk import Chunk
 from .databases.estimates import estimate
-from .django_internals.compiler import Block
 from .django_internals.queries import STATE_THAT_FORMS_READ
 from .progress import Progress
 from .walks.ascending import AscendingIndexes
 from .walks.begun import BegunWalks, interrupt
+from .walks.build import Built
 from .walks.iterators import AsyncWalkIterator, WalkIterator
 from .walks.plan import Plan
 from .walks.walk import Walk
@@ -331,7 +331,7 @@ class LazyChunks(Lazy[Chunk[Row]]):
 
     def _walk(self) -> Walk:
         plan = self._plan
-        return Walk(plan, lambda walk, rows, block: [Chunk.of(plan, walk, rows, block)])
+        return Walk(plan, lambda walk, built: [Chunk.of(plan, walk, built)])
 
     def _method(self) -> str:
         return "stream().chunks()" if self._plan.method == "stream" else "chunks()"
@@ -350,6 +350,6 @@ class LazyChunks(Lazy[Chunk[Row]]):
         return Progress(self, len, options)
 
 
-def rows_themselves(walk: Walk, rows: list[Any], block: Block) -> list[Any]:
+def rows_themselves(walk: Walk, built: Built) -> list[Any]:
     """Hand out the rows of a walk one by one."""
-    return rows
+    return built.rows

@@ -11,16 +11,16 @@ from django.db import Error, NotSupportedError, OperationalError
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.utils import CursorWrapper
 from django.db.models import QuerySet
-from django.db.models.expressions import Expression
 from django.db.models.sql.compiler import SQLCompiler
 
 from ..databases import database_of
 from ..databases.base import Explanation
+from ..databases.places import connect_caller
 from ..databases.private_connection import PrivateConnection, open_private
 from ..databases.session import NoRoom, Refusal
-from ..django_internals.compiler import Block, Compiled, Statement, compile_select
+from ..django_internals.compiler import Block, Compiled, Extra, Statement, compile_select
 from ..errors import KeysetError
-from ..keyset.orderable import ADVICE
+from ..keyset.lessons import ADVICE
 from . import small_result
 from .cursor import CursorSource, ListSource, Source, TransactionSource, close_cursor
 from .read_ahead import ReadAheadSource
@@ -67,7 +67,7 @@ class Stream:
         sizing: Sizing,
         wishes: Wishes,
         by_keyset: Callable[[], OpenSource],
-        extra: tuple[Expression, ...] = (),
+        extra: tuple[Extra, ...] = (),
     ) -> None:
         self._queryset = queryset
         self._connection = connection
@@ -80,6 +80,7 @@ class Stream:
 
     def open(self) -> OpenSource:
         """Open the source the first way that fits."""
+        connect_caller(self._connection)
         return (
             self.in_callers_transaction()
             or self.as_small_result()

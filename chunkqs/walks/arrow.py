@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from ..django_internals.compiler import Block
 from ..django_internals.connections import borrowed
+from .build import Built
 from .iterators import WalkIterator
 from .plan import Plan
 from .walk import Walk
@@ -21,9 +21,9 @@ TEXT_BYTES = 4 * 1024 * 1024
 ROWS = 65_536
 
 
-def _together(walk: Walk, rows: list[Any], block: Block) -> list[Any]:
+def _together(walk: Walk, built: Built) -> list[Any]:
     """Hand out a list of rows as one item, or a part of what the server wrote."""
-    return [part for (part,) in rows] if walk.is_written else [rows]
+    return [part for (part,) in built.rows] if walk.is_written else [built.rows]
 
 
 def batches(plan: Plan, form: ArrowFormat, connection: BaseDatabaseWrapper) -> Iterator[Any]:

@@ -6,7 +6,8 @@ from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 from ..django_internals.compiler import Block
-from ..keyset.predicates import Position
+from ..keyset.ranges import Position
+from .build import Built
 from .plan import Plan
 from .walk import Walk
 
@@ -43,6 +44,7 @@ class ExportWalk(Walk):
         self._writer = writer
         self._head = writer.head()
         self._ends: list[int] = []
+        self._raw_rows: Block = []
         self._has_tail = True
 
     def advance(self) -> Iterator[Any] | None:
@@ -63,19 +65,20 @@ class ExportWalk(Walk):
         left: int = given.items.__length_hint__()  # type: ignore[attr-defined]
         if self._positioner is None or left == given.length:
             return given.before
-        return self._positioner(given.block[self._ends[-left - 1] - 1])
+        return self.position_of(self._raw_rows[self._ends[-left - 1] - 1])
 
-    def parts(self, rows: list[Any]) -> list[bytes]:
+    def parts(self, built: Built) -> list[bytes]:
         """Write rows, and remember where each part ends."""
         if self.is_written:
-            taken = (self._writer.take(part) for (part,) in rows)
+            taken = (self._writer.take(part) for (part,) in built.rows)
             return [part for part in taken if part]
-        parts, self._ends = write_parts(rows, self._writer.write)
+        self._raw_rows = built.block
+        parts, self._ends = write_parts(built.rows, self._writer.write)
         return parts
 
 
-def _parts(walk: Any, rows: list[Any], block: Block) -> list[bytes]:
-    parts: list[bytes] = walk.parts(rows)
+def _parts(walk: Any, built: Built) -> list[bytes]:
+    parts: list[bytes] = walk.parts(built)
     return parts
 
 

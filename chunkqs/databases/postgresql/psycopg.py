@@ -37,6 +37,10 @@ class Driver(ABC):
         return self.sqlstate(error) == INVALID_CURSOR_NAME
 
     @abstractmethod
+    def parameter_status(self, driver_connection: Any, name: str) -> str | None:
+        """Return a setting that the server reports whenever it changes. No query."""
+
+    @abstractmethod
     def discard_cursor(self, cursor: CursorWrapper) -> None:
         """Forget a server-side cursor without CLOSE, which would abort the transaction."""
 
@@ -86,6 +90,11 @@ class Psycopg2(Driver):
         """Return whether the server, or psycopg2 without a code, misses the cursor."""
         return super().is_cursor_error(error) or "named cursor isn't valid anymore" in str(error)
 
+    def parameter_status(self, driver_connection: Any, name: str) -> str | None:
+        """Ask libpq."""
+        status: str | None = driver_connection.get_parameter_status(name)
+        return status
+
     def discard_cursor(self, cursor: CursorWrapper) -> None:
         """Do nothing: psycopg2 sends no CLOSE when a cursor is dropped."""
 
@@ -130,6 +139,11 @@ class Psycopg3(Driver):
     def sqlstate(self, error: BaseException) -> str | None:
         """Return `sqlstate`."""
         return getattr(error.__cause__ or error, "sqlstate", None)
+
+    def parameter_status(self, driver_connection: Any, name: str) -> str | None:
+        """Ask libpq."""
+        status: str | None = driver_connection.info.parameter_status(name)
+        return status
 
     def discard_cursor(self, cursor: CursorWrapper) -> None:
         """Close it as a plain cursor: a dropped ServerCursor would warn that it was not closed."""
