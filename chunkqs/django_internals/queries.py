@@ -6,7 +6,7 @@ Each piece names the Django versions it was read and tested against, as in `inte
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, cast
 
 from django.db.models import Model, QuerySet
 from django.db.models.expressions import ColPairs, Func, OrderBy
@@ -14,6 +14,7 @@ from django.db.models.fields.reverse_related import ForeignObjectRel
 from django.db.models.sql.constants import LOUTER
 from django.db.models.sql.datastructures import Join
 
+from ..errors import KeysetError
 from .routing import planning_alias
 
 
@@ -103,10 +104,22 @@ def _is_to_many(join_field: Any) -> bool:
     return isinstance(join_field, ForeignObjectRel) and not join_field.one_to_one
 
 
+# Django 5.2, 6.0, 6.1: the table that a relation joins is mostly that of one of its sides. A
+# relation by way of a third table names it `through`; one that another package defines need not.
 def _model_of(join: Any) -> type[Model]:
+    """Return the model whose table a join adds to the query."""
     rel = join.join_field
     sides: list[type[Model]] = [rel.related_model, rel.model]
-    return next(side for side in sides if side._meta.db_table == join.table_name)
+    parents = [parent for side in sides for parent in side._meta.get_parent_list()]
+    through = [rel.through] if getattr(rel, "through", None) else []
+    others = rel.model._meta.apps.get_models(include_auto_created=True)
+    for model in (*sides, *parents, *through, *others):
+        if model._meta.db_table == join.table_name and not model._meta.proxy:
+            return cast(type[Model], model)
+    raise KeysetError(
+        f"A walk by keyset cannot follow this query: the relation {rel.name!r} joins the table "
+        f"{join.table_name!r}, of which no model tells the primary key. Use stream() instead."
+    )
 
 
 # Django 5.2, 6.0, 6.1: attributes of Query that say which kind of query it is.
