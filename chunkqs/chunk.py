@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 
 from .django_internals.queries import unread
 from .errors import KeysetError
-from .keyset.predicates import Position
+from .keyset.ranges import Position
 from .walks.build import Built
 from .walks.plan import Plan
 from .walks.walk import Walk

@@ -31,6 +31,7 @@ from .keyset.tokens import decode
 from .lazy import LazyChunks, LazyRows
 from .partitions.partition import KeyRange, Partition
 from .partitions.ranges import SizedPartitions, even_partitions
+from .settings import chunkqs_settings
 from .sources.sizing import MAX_BYTES, Sizing
 from .sources.stream import Wishes
 from .walks.plan import KeysetPlan, StreamPlan
@@ -78,6 +79,7 @@ def stream(
     query without an order; StreamInterrupted where the connection or transaction ends
     before the rows do.
     """
+    chunkqs_settings()  # which are wrong at the call, if they are
     checked = checked_queryset(queryset, "stream")
     checked_choice(private, "private", PRIVATE)
     checked_choice(read_ahead, "read_ahead", READ_AHEAD)

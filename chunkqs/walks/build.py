@@ -105,6 +105,8 @@ def block_builder(
     All rows of a chunk are built together where it is handed over as such, is prefetched for,
     or its rows are each other's peers. After a transient error they are built again.
     """
+    if opened.is_written:
+        return BlockBuilder(_as_written, fetch, sizes, sys.maxsize)
     hydrate = hydrator(queryset, opened.compiler)
     lookups = prefetch_lookups(queryset)
     if whole_chunks or lookups or tracks_peers(queryset):
@@ -114,6 +116,11 @@ def block_builder(
         passing = (Error, driver.Database.Error)
         build, at_once = partial(_build_apart, hydrate=hydrate, passing=passing), ROWS_AT_ONCE
     return BlockBuilder(repeated(build, opened), fetch, sizes, at_once)
+
+
+def _as_written(block: Block) -> Built:
+    """Take the parts of an export that the server has written as they are."""
+    return Built(block, block, block[-1])
 
 
 def repeated(build: Build, opened: OpenSource) -> Build:

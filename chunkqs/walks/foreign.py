@@ -22,7 +22,9 @@ from ..django_internals.iterables import (
     iterate,
     rows_of,
 )
+from ..django_internals.models import iterable_class_of
 from ..django_internals.queries import prefetch_lookups
+from ..exports.rows import RowIterable
 from ..hydration.origins import UNKNOWN, Origins, aligned
 from ..sources.sizing import FixedSize
 from ..sources.stream import OpenSource
@@ -40,6 +42,8 @@ def builder(
 ) -> Builder:
     """Return what builds the rows of a walk, in the way that its queryset asks for."""
     queryset = plan.queryset.using(alias)
+    if opened.is_written or iterable_class_of(queryset) is RowIterable:
+        return block_builder(queryset, opened, fetch, sizes, whole_chunks=plan.whole_chunks)
     if has_own_iteration(queryset) or has_own_iterable(queryset):
         by_block = partial(_builder_by_block, plan, queryset, opened, positioner, fetch, sizes)
         if has_own_iteration(queryset):

@@ -15,7 +15,7 @@ from django.db import Error, connections
 from ..django_internals.compiler import Block
 from ..errors import StreamInterrupted
 from ..hydration.origins import START, UNKNOWN
-from ..keyset.predicates import Position
+from ..keyset.ranges import Position
 from ..sources.cursor import Source
 from ..sources.sizing import FixedSize, row_bound
 from .build import Builder, Built
@@ -78,6 +78,8 @@ class Walk:
         self._given = Given(plan.after, iter(()), 0)
         self.number = -1
         """The number of the chunk at hand, from 0."""
+        self.is_written = False
+        """Whether its rows are parts of an export that the server has written."""
         self.count: int | None = None
         """The number of rows, once it was asked for."""
         WALKS.add(self)
@@ -86,6 +88,11 @@ class Walk:
     def is_going(self) -> bool:
         """Whether it has begun or may begin, and has not ended."""
         return self._state is State.GOING
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether its rows ran out."""
+        return self._state is State.COMPLETE
 
     @property
     def before(self) -> Position | None:
@@ -203,6 +210,7 @@ class Walk:
         self._errors = (Error, self._connection.Database.Error, OSError)
         opened, self._positioner = plan.open(self._connection)
         self._source = opened.source
+        self.is_written = opened.is_written
         self._sizes = plan.sizing.start(opened.source.blocks_held, row_bound(opened.compiler))
         self._builder = builder(
             plan, opened, self._positioner, self._fetch, self._sizes, self._alias

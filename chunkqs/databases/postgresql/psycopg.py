@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 from django.db.backends.utils import CursorWrapper
 
 from ...django_internals.connections import is_django_loader
-from ..base import Cursor
+from ..base import CopyReader, Cursor
+from .copy_out import Psycopg2Copy, Psycopg3Copy
 
 INVALID_CURSOR_NAME = "34000"
 
@@ -36,12 +37,25 @@ class Driver(ABC):
         return self.sqlstate(error) == INVALID_CURSOR_NAME
 
     @abstractmethod
+    def parameter_status(self, driver_connection: Any, name: str) -> str | None:
+        """Return a setting that the server reports whenever it changes. No query."""
+
+    @abstractmethod
     def discard_cursor(self, cursor: CursorWrapper) -> None:
         """Forget a server-side cursor without CLOSE, which would abort the transaction."""
 
     @abstractmethod
     def prepare_cursor(self, cursor: Cursor) -> Cursor:
         """Let `cursor`, not executed yet, read values as Django has them read, only faster."""
+
+    @abstractmethod
+    def copy_reader(self, cursor: Any) -> CopyReader:
+        """Return what runs a COPY in the place of a cursor of the driver's."""
+
+    def shows_iso_dates(self, cursor: CursorWrapper) -> bool:
+        """Return whether the session writes dates as year, month and day. No query."""
+        style: str | None = cursor.connection.info.parameter_status("DateStyle")
+        return style is not None and style.startswith("ISO")
 
     @abstractmethod
     def copy_types(self, source: Any, target: Any) -> None:
@@ -76,12 +90,21 @@ class Psycopg2(Driver):
         """Return whether the server, or psycopg2 without a code, misses the cursor."""
         return super().is_cursor_error(error) or "named cursor isn't valid anymore" in str(error)
 
+    def parameter_status(self, driver_connection: Any, name: str) -> str | None:
+        """Ask libpq."""
+        status: str | None = driver_connection.get_parameter_status(name)
+        return status
+
     def discard_cursor(self, cursor: CursorWrapper) -> None:
         """Do nothing: psycopg2 sends no CLOSE when a cursor is dropped."""
 
     def prepare_cursor(self, cursor: Cursor) -> Cursor:
         """Return `cursor`: psycopg2 reads every type in C."""
         return cursor
+
+    def copy_reader(self, cursor: Any) -> CopyReader:
+        """Read in a thread."""
+        return Psycopg2Copy(cursor)
 
     def copy_types(self, source: Any, target: Any) -> None:
         """Copy the typecasters that were registered on the connection."""
@@ -117,6 +140,11 @@ class Psycopg3(Driver):
         """Return `sqlstate`."""
         return getattr(error.__cause__ or error, "sqlstate", None)
 
+    def parameter_status(self, driver_connection: Any, name: str) -> str | None:
+        """Ask libpq."""
+        status: str | None = driver_connection.info.parameter_status(name)
+        return status
+
     def discard_cursor(self, cursor: CursorWrapper) -> None:
         """Close it as a plain cursor: a dropped ServerCursor would warn that it was not closed."""
         from psycopg import Cursor as PlainCursor
@@ -138,6 +166,10 @@ class Psycopg3(Driver):
         if fast is not None:
             adapters.register_loader(oid, fast)
         return cursor
+
+    def copy_reader(self, cursor: Any) -> CopyReader:
+        """Read by libpq, which takes many rows at a time."""
+        return Psycopg3Copy(cursor)
 
     def copy_types(self, source: Any, target: Any) -> None:
         """Copy the loaders and dumpers that were registered on the connection."""
