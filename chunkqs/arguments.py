@@ -10,6 +10,8 @@ from django.db.models import QuerySet
 from django.db.models.manager import BaseManager
 from django.utils.connection import ConnectionDoesNotExist
 
+from .django_internals.routing import planning_alias
+
 
 def checked_queryset(queryset: Any, function: str) -> QuerySet[Any, Any]:
     """Return a clone of `queryset`, which later changes to it don't reach."""
@@ -20,12 +22,21 @@ def checked_queryset(queryset: Any, function: str) -> QuerySet[Any, Any]:
             f"{function}() takes a QuerySet or a Manager, not {reprlib.repr(queryset)}. "
             "Give it Model.objects.all(), or what filter() returns."
         )
-    if queryset.db not in connections:
+    alias = planning_alias(queryset)
+    if alias not in connections:
         raise ConnectionDoesNotExist(
-            f"{function}() of a queryset that uses the database {queryset.db!r}, which is not "
+            f"{function}() of a queryset that uses the database {alias!r}, which is not "
             f"in DATABASES. Known are: {', '.join(connections)}."
         )
-    return queryset.all()
+    clone = queryset.all()
+    if clone is queryset:
+        kind = type(queryset)
+        raise TypeError(
+            f"{function}() of a {kind.__module__}.{kind.__qualname__} that changes itself instead "
+            "of a clone: all() has returned the very same queryset. Make it clone again, or give "
+            f"{function}() a new queryset."
+        )
+    return clone
 
 
 def checked_chunk_size(size: Any, name: str) -> int | None:

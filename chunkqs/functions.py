@@ -25,11 +25,13 @@ from .arguments import (
     refuse_both,
 )
 from .databases import database_of
+from .django_internals.routing import planning_alias
 from .keyset.keyset import Keyset, Position, keyset_of
 from .keyset.tokens import decode
 from .lazy import LazyChunks, LazyRows
 from .partitions.partition import KeyRange, Partition
 from .partitions.ranges import SizedPartitions, even_partitions
+from .settings import chunkqs_settings
 from .sources.sizing import MAX_BYTES, Sizing
 from .sources.stream import Wishes
 from .walks.plan import KeysetPlan, StreamPlan
@@ -77,10 +79,11 @@ def stream(
     query without an order; StreamInterrupted where the connection or transaction ends
     before the rows do.
     """
+    chunkqs_settings()  # which are wrong at the call, if they are
     checked = checked_queryset(queryset, "stream")
     checked_choice(private, "private", PRIVATE)
     checked_choice(read_ahead, "read_ahead", READ_AHEAD)
-    database = database_of(connections[checked.db])
+    database = database_of(connections[planning_alias(checked)])
     if private and not database.opens_private_connections:
         raise NotSupportedError(
             f"stream(private=True) on {database.label}: chunkqs opens "
@@ -195,7 +198,7 @@ def partition(queryset: Any, partition: Partition | str) -> QuerySet[Any, Any]:
     """
     keyset = keyset_of(checked_queryset(queryset, "partition"))
     after, until = KeyRange.of(keyset, partition)
-    return keyset.filter(after, until, connections[keyset.source.db])
+    return keyset.filter(after, until, connections[planning_alias(keyset.source)])
 
 
 def _keyset_plan(

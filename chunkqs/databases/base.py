@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from enum import Enum
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, TypeVar
 
-from django.db import Error
+from django.db import Error, NotSupportedError
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.utils import CursorWrapper
 
 from ..django_internals.compiler import Statement
+from ..django_internals.values import Conversion
 from .statistics import Distribution, Step
 from .transport import VALUE, Transport
 
@@ -54,6 +55,39 @@ class Explanation(NamedTuple):
     """Bytes a row, as far as the planner knows; 0 where it does not say."""
     text: str
     """The whole plan (PostgreSQL: VERBOSE JSON), for whoever must know what it touches."""
+
+
+class CopyFormat(NamedTuple):
+    """What a server that writes an export itself is to write."""
+
+    kind: Literal["csv", "ndjson", "arrow"]
+    """CSV without its header; NDJSON; or CSV for pyarrow, in which values stand as the server
+    writes them."""
+    names: tuple[str, ...]
+    escape_formulas: bool = False
+
+
+class CopyReader(Protocol):
+    """The cursor of a driver in which a server writes an export."""
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the server has nothing more to write, and the connection is free."""
+
+    def execute(self, sql: str, params: Any = None) -> None:
+        """Begin."""
+
+    def read(self) -> bytes:
+        """Return whole rows, about 64 KiB of them; b"" at the end."""
+
+    def cancel(self) -> None:
+        """Ask the server to end the read that another thread is waiting for."""
+
+    def close(self) -> None:
+        """Have the server write no more, so that the connection can go on."""
+
+    def forget(self) -> None:
+        """Let go of what the connection has ended already, without a word to the server."""
 
 
 class Database:
@@ -120,6 +154,12 @@ class Database:
     has_numbered_types = False
     """Whether there are types (ENUM, SET) that are sorted by number but compared as text."""
 
+    writes_jsonb = False
+    """Whether the text of a document is always the same for the same document, as jsonb's."""
+
+    writes_exports = False
+    """Whether the server can write an export itself (COPY), several times as fast as Python."""
+
     def __init__(self, connection: BaseDatabaseWrapper) -> None:
         self.connection = connection
 
@@ -182,6 +222,32 @@ class Database:
     def prepare_cursor(self, cursor: Cursor) -> Cursor:
         """Let `cursor`, not executed yet, read values as Django has them read, only faster."""
         return cursor
+
+    def copy_statement(
+        self,
+        cursor: CursorWrapper,
+        statement: Statement,
+        conversions: Sequence[Conversion],
+        copy: CopyFormat,
+    ) -> Statement | None:
+        """Return the statement that has the server write the rows of `statement`: one query.
+
+        None where the server would not write the same as Python does.
+        """
+        return None
+
+    def copy_reader(self, cursor: CursorWrapper) -> CopyReader:
+        """Return what executes such a statement in the place of the driver's cursor."""
+        raise NotSupportedError(f"{self.label} writes no exports")
+
+    def is_busy(self, driver_connection: Any) -> bool:
+        """Return whether the server is in the middle of a statement of this connection."""
+        return False
+
+    def connection_limit(self) -> int | None:
+        """Return how many connections the server gives this user: one query. None where it has
+        no such limit."""
+        return None
 
     def likely_transport(self, field: Any) -> Transport:
         """Return how values of `field` are read, before the server has said of which type they

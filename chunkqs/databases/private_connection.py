@@ -59,6 +59,12 @@ class PrivateConnection:
         self._cursors.append(cursor)
         return cursor
 
+    def plain_cursor(self) -> CursorWrapper:
+        """Make an ordinary cursor that the caller's watchers see."""
+        cursor = self._session.cursor(self.driver_connection)
+        self._cursors.append(cursor)
+        return cursor
+
     def bare_cursor(self) -> Any:
         """Make a cursor of the driver's, which reads as Django's do and which nobody watches."""
         if self._private is None:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
+from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from .pools import is_from_psycopg, pool_of, require_room, take
@@ -117,3 +118,25 @@ def is_django_loader(loader: Any) -> bool:
     from django.db.backends.postgresql.psycopg_any import BaseTzLoader
 
     return getattr(loader, "load", None) is BaseTzLoader.load
+
+
+# Django 5.2, 6.0, 6.1: connections[alias] is of the thread; setting it is what Django's
+# LiveServerThread does. A wrapper refuses other threads unless its sharing was counted up.
+@contextmanager
+def borrowed(connection: BaseDatabaseWrapper) -> Iterator[None]:
+    """Let this thread use another thread's connection, which waits meanwhile."""
+    alias = connection.alias
+    own = getattr(connections._connections, alias, None)  # type: ignore[attr-defined]
+    if own is connection:
+        yield
+        return
+    connections[alias] = connection
+    connection.inc_thread_sharing()
+    try:
+        yield
+    finally:
+        connection.dec_thread_sharing()
+        if own is None:
+            del connections[alias]
+        else:
+            connections[alias] = own

@@ -19,6 +19,7 @@ from django.db.models.sql.datastructures import Join
 from django.db.models.sql.where import AND
 
 from .expressions import is_expression
+from .routing import planning_alias
 
 
 @dataclass(frozen=True)
@@ -163,7 +164,7 @@ def _is_one(lookup: Any) -> bool:
 def resolve_ordering(queryset: QuerySet[Any, Any]) -> list[OrderBy]:
     """Resolve the order of `queryset` in place; its joins stay on the queryset."""
     query = queryset.query
-    compiler = query.get_compiler(using=queryset.db)
+    compiler = query.get_compiler(using=planning_alias(queryset))
     if query.group_by is not None and not query.order_by:
         return []  # Django leaves Meta.ordering out of grouped queries
     return [

@@ -15,7 +15,8 @@ from django.db.models.sql.compiler import SQLCompiler
 
 from ..databases import database_of
 from ..databases.base import Explanation
-from ..databases.private_connection import open_private
+from ..databases.places import connect_caller
+from ..databases.private_connection import PrivateConnection, open_private
 from ..databases.session import NoRoom, Refusal
 from ..django_internals.compiler import Block, Compiled, Extra, Statement, compile_select
 from ..errors import KeysetError
@@ -40,6 +41,8 @@ class OpenSource(NamedTuple):
     compiler: SQLCompiler
     retries: Retries | None = None
     """Repeats what a transient error breaks off, where the walk goes on after one."""
+    is_written: bool = False
+    """Whether a raw row is no row, but a part of an export that the server wrote."""
 
 
 class Wishes(NamedTuple):
@@ -77,6 +80,7 @@ class Stream:
 
     def open(self) -> OpenSource:
         """Open the source the first way that fits."""
+        connect_caller(self._connection)
         return (
             self.in_callers_transaction()
             or self.as_small_result()
@@ -143,10 +147,15 @@ class Stream:
             self._slow_start = SlowStart(refusal)
             return None
         try:
-            cursor = self._execute(private.cursor(), statement)
+            return self._read_privately(private, statement, compiler)
         except BaseException:
             private.close()
             raise
+
+    def _read_privately(
+        self, private: PrivateConnection, statement: Statement, compiler: SQLCompiler
+    ) -> OpenSource:
+        cursor = self._execute(private.cursor(), statement)
         if self._wishes.read_ahead and self._database.sends_on_request:
             ahead = ReadAheadSource(cursor, private.bare_cursor, private.cancel, private.close)
             return OpenSource(ahead, compiler)

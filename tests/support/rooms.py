@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 #: From the top down: a module imports from its own room and from those below it.
 ROOMS = [
+    "management",
     "face",
     "partitions",
     "walks",

@@ -98,6 +98,13 @@ class MySQL(Database):
             error is not None and bool(LOST.intersection(error.args[:1]))
         )
 
+    def connection_limit(self) -> int | None:
+        """Return the server's limit, or the user's where there is a lower one."""
+        with self.connection.cursor() as cursor:
+            cursor.execute("SELECT @@max_connections, @@max_user_connections")
+            of_server, of_user = map(int, cursor.fetchone())
+        return min(of_server, of_user or of_server)
+
     def likely_transport(self, field: Any) -> Transport:
         """Go by the field's `db_type()`."""
         db_type = (field.db_type(self.connection) or "") if field is not None else ""

@@ -12,9 +12,20 @@ from django.db.backends.utils import CursorWrapper
 from django.db.transaction import atomic, set_rollback
 
 from ...django_internals.compiler import Statement
-from ..base import Cursor, Database, Explanation, RepeatedWork, Result, TransientError
+from ...django_internals.values import Conversion
+from ..base import (
+    CopyFormat,
+    CopyReader,
+    Cursor,
+    Database,
+    Explanation,
+    RepeatedWork,
+    Result,
+    TransientError,
+)
 from ..statistics import Distribution, Step
 from ..transport import Transport
+from .copying import cells_of, copy_statement
 from .plan import explain
 from .psycopg import Driver, driver_of
 from .repeated_work import repeated_work
@@ -31,6 +42,9 @@ USER_REQUEST = "user request"
 
 LEADING_WORD = re.compile(r"[a-z0-9]*")
 
+#: libpq's number for a connection in the middle of a statement.
+ACTIVE = 1
+
 
 class PostgreSQL(Database):
     """PostgreSQL, directly or behind pgbouncer."""
@@ -43,6 +57,8 @@ class PostgreSQL(Database):
     reads_nulls_by_index_order = True
     knows_types = True
     names_derived_columns = True
+    writes_jsonb = True
+    writes_exports = True
 
     @cached_property
     def driver(self) -> Driver:
@@ -110,6 +126,44 @@ class PostgreSQL(Database):
     def prepare_cursor(self, cursor: Cursor) -> Cursor:
         """Have psycopg 3 read timestamps by `datetime.fromisoformat()`."""
         return self.driver.prepare_cursor(cursor)
+
+    def copy_statement(
+        self,
+        cursor: CursorWrapper,
+        statement: Statement,
+        conversions: Sequence[Conversion],
+        copy: CopyFormat,
+    ) -> Statement | None:
+        """Ask for the types of the columns; None where one is not for the server to write."""
+        if Conversion.OTHER in conversions or not self.driver.shows_iso_dates(cursor):
+            return None
+        sql = f"SELECT * FROM ({statement.sql}) AS query LIMIT 0"
+        cursor.execute(sql, statement.params)
+        types = [column[1] for column in cursor.description][: len(conversions)]
+        cells = cells_of(types, conversions, copy)
+        if cells is None:
+            return None
+        return Statement(copy_statement(statement.sql, cells, copy), statement.params)
+
+    def copy_reader(self, cursor: CursorWrapper) -> CopyReader:
+        """Return the driver's way to read a COPY."""
+        return self.driver.copy_reader(cursor.cursor)
+
+    def is_busy(self, driver_connection: Any) -> bool:
+        """Return what libpq knows, without a query."""
+        return bool(driver_connection.info.transaction_status == ACTIVE)
+
+    def connection_limit(self) -> int | None:
+        """Return the least of the server's, the database's and the role's limit."""
+        with self.connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT least(current_setting('max_connections')::int"
+                " - current_setting('superuser_reserved_connections')::int,"
+                " nullif(datconnlimit, -1), nullif(rolconnlimit, -1))"
+                " FROM pg_catalog.pg_database, pg_catalog.pg_roles"
+                " WHERE datname = current_database() AND rolname = session_user"
+            )
+            return int(cursor.fetchone()[0])
 
     def likely_transport(self, field: Any) -> Transport:
         """Go by the field's `db_type()`: text for whatever is not known to be exact."""
