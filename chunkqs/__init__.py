@@ -4,16 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from .chunk import Chunk
 from .errors import (
     ChunkqsError,
     InvalidPosition,
     KeysetError,
+    LargeResultWarning,
     MissingIndexWarning,
+    SlowStartWarning,
     StreamInterrupted,
 )
-from .functions import chunks, keyset_iter, stream
-from .lazy import Chunk, LazyChunks, LazyRows
+from .functions import chunks, keyset_iter, partition, partitions, stream
+from .lazy import LazyChunks, LazyRows
 from .paginator import KeysetPage, KeysetPaginator
+from .partitions.partition import Partition
 from .queryset import (
     ChunkedManager,
     ChunkedManagerMixin,
@@ -38,12 +42,17 @@ __all__ = [
     "KeysetListView",
     "KeysetPage",
     "KeysetPaginator",
+    "LargeResultWarning",
     "LazyChunks",
     "LazyRows",
     "MissingIndexWarning",
+    "Partition",
+    "SlowStartWarning",
     "StreamInterrupted",
     "chunks",
     "keyset_iter",
+    "partition",
+    "partitions",
     "stream",
 ]
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import reprlib
 from typing import Any
 
 from django.db import connections
 from django.db.models import QuerySet
 from django.db.models.manager import BaseManager
 from django.utils.connection import ConnectionDoesNotExist
+
+from .django_internals.routing import planning_alias
 
 
 def checked_queryset(queryset: Any, function: str) -> QuerySet[Any, Any]:
@@ -16,15 +19,24 @@ def checked_queryset(queryset: Any, function: str) -> QuerySet[Any, Any]:
         queryset = queryset.all()
     if not isinstance(queryset, QuerySet):
         raise TypeError(
-            f"{function}() takes a QuerySet or a Manager, not {queryset!r}. "
+            f"{function}() takes a QuerySet or a Manager, not {reprlib.repr(queryset)}. "
             "Give it Model.objects.all(), or what filter() returns."
         )
-    if queryset.db not in connections:
+    alias = planning_alias(queryset)
+    if alias not in connections:
         raise ConnectionDoesNotExist(
-            f"{function}() of a queryset that uses the database {queryset.db!r}, which is not "
+            f"{function}() of a queryset that uses the database {alias!r}, which is not "
             f"in DATABASES. Known are: {', '.join(connections)}."
         )
-    return queryset.all()
+    clone = queryset.all()
+    if clone is queryset:
+        kind = type(queryset)
+        raise TypeError(
+            f"{function}() of a {kind.__module__}.{kind.__qualname__} that changes itself instead "
+            "of a clone: all() has returned the very same queryset. Make it clone again, or give "
+            f"{function}() a new queryset."
+        )
+    return clone
 
 
 def checked_chunk_size(size: Any, name: str) -> int | None:
@@ -43,6 +55,17 @@ MOST = 2**31 - 2
 def checked_max_bytes(max_bytes: Any) -> int:
     """Return a number of bytes."""
     return _positive_int(max_bytes, "max_bytes", "bytes")
+
+
+def checked_parts(n: Any, size: Any) -> tuple[int, int]:
+    """Return how many partitions to make, or of how many rows; the other is 0."""
+    if (n is None) == (size is None):
+        raise TypeError(
+            "partitions() takes one of n, how many to make, and size=, how many rows in each."
+        )
+    if n is not None:
+        return _positive_int(n, "n", "partitions"), 0
+    return 0, checked_chunk_size(size, "size") or 0
 
 
 def _positive_int(value: Any, name: str, unit: str) -> int:
@@ -84,3 +107,10 @@ def refuse_both(size: Any, target_seconds: Any) -> None:
     """Raise TypeError where chunks are given a size in rows and in seconds."""
     if size is not None and target_seconds is not None:
         raise TypeError("chunks() takes a size or target_seconds, not both.")
+
+
+def one_size(size: Any, chunk_size: Any) -> Any:
+    """Return the size of chunks, which has two names; raise TypeError where both are given."""
+    if size is not None and chunk_size is not None:
+        raise TypeError("chunks() takes size or chunk_size, which are the same, not both.")
+    return chunk_size if size is None else size

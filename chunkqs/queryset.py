@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from datetime import date, datetime
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from django.db import models
 
 from . import functions
+from .caller import warn
+from .django_internals.fetching import NoticesWholeResults
+from .errors import LargeResultWarning
+from .partitions.partition import Partition
 
 if TYPE_CHECKING:
     from typing_extensions import TypeVar
@@ -22,12 +26,25 @@ else:  # a TypeVar has a default from Python 3.13 on
     Row = TypeVar("Row", covariant=True)
 
 
-class ChunkedQuerySetMixin:
+class ChunkedQuerySetMixin(NoticesWholeResults):
     """Puts `stream()`, `keyset_iter()` and `chunks()` onto any QuerySet class."""
 
     stream = functions.stream
     keyset_iter = functions.keyset_iter
     chunks = functions.chunks
+    partitions = functions.partitions
+    partition = functions.partition
+
+    def whole_result_read(self, rows: int) -> None:
+        """Warn at the line of the loop, with the word that it lacks."""
+        model: type[models.Model] = self.model  # type: ignore[attr-defined]
+        warn(
+            f"{rows:,} rows of {model._meta.label} were read into memory at once "
+            "(CHUNKQS['WARN_ROWS']). End the queryset with .stream() to read them a chunk at a "
+            "time, as in `for row in queryset.stream():`, or with .keyset_iter() or .chunks() "
+            "where the loop takes long.",
+            LargeResultWarning,
+        )
 
 
 class ChunkedQuerySet(ChunkedQuerySetMixin, models.QuerySet[AnyModel, Row]):
@@ -48,6 +65,7 @@ class ChunkedQuerySet(ChunkedQuerySetMixin, models.QuerySet[AnyModel, Row]):
             self, field_name: str, kind: Any, order: Any = ..., tzinfo: Any = ...
         ) -> ChunkedQuerySet[AnyModel, datetime]: ...
         def extra(self, *args: Any, **kwargs: Any) -> ChunkedQuerySet[Any, Any]: ...
+        def partition(self, partition: Partition | str) -> Self: ...
 
 
 class ChunkedManagerMixin:
@@ -56,6 +74,8 @@ class ChunkedManagerMixin:
     stream = functions.stream
     keyset_iter = functions.keyset_iter
     chunks = functions.chunks
+    partitions = functions.partitions
+    partition = functions.partition
 
     def get_queryset(self) -> Any:
         """Return the manager's own queryset, with the chunked methods."""
@@ -73,6 +93,7 @@ class ChunkedManager(ChunkedManagerMixin, models.Manager[AnyModel]):
         def all(self) -> ChunkedQuerySet[AnyModel]: ...
         def none(self) -> ChunkedQuerySet[AnyModel]: ...
         def using(self, alias: str | None) -> ChunkedQuerySet[AnyModel]: ...
+        def partition(self, partition: Partition | str) -> ChunkedQuerySet[AnyModel]: ...
         def filter(self, *args: Any, **kwargs: Any) -> ChunkedQuerySet[AnyModel]: ...
         def exclude(self, *args: Any, **kwargs: Any) -> ChunkedQuerySet[AnyModel]: ...
         def order_by(self, *field_names: Any) -> ChunkedQuerySet[AnyModel]: ...

@@ -1,4 +1,4 @@
-"""Tokens: positions as URL-safe, signed text."""
+"""Tokens: positions, and partitions between two of them, as URL-safe, signed text."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Callable
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from hashlib import blake2b
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.core.signing import BadSignature, Signer
@@ -18,26 +18,40 @@ from ..errors import InvalidPosition, KeysetError
 
 #: The form of token that is written here; older ones are read as long as that can be done.
 VERSION = 1
-TOKEN = re.compile(r"(?P<version>[0-9]{1,4})\.(?P<content>[\w-]+)\.(?P<mac>[\w-]+)", re.ASCII)
+TOKEN = re.compile(
+    r"(?P<kind>[a-z]?)(?P<version>[0-9]{1,4})\.(?P<content>[\w-]+)\.(?P<mac>[\w-]+)", re.ASCII
+)
 #: Bytes that the model and the ordering each take up in a token.
 DIGEST = 6
 
 Position = tuple[Any, ...]
 
 
-def encode(signature: str, position: Position) -> str:
+class Kind(NamedTuple):
+    """What a token stands for: none of one kind passes for one of another."""
+
+    prefix: str
+    salt: str
+    advice: str
+
+
+POSITION = Kind("", "chunkqs.position", "Give the `position` of a walk.")
+PARTITION = Kind("p", "chunkqs.partition", "Give a Partition of partitions(), or its token.")
+
+
+def encode(signature: str, position: Position, kind: Kind = POSITION) -> str:
     """Return `position` as a token, bound to `signature`: "model: ordering"."""
     values = json.dumps([_written(value) for value in position], separators=(",", ":"))
     content = urlsafe_b64encode(_digests(signature) + values.encode())
-    return _signer().sign(f"{VERSION}.{content.decode().rstrip('=')}")
+    return _signer(kind).sign(f"{kind.prefix}{VERSION}.{content.decode().rstrip('=')}")
 
 
-def decode(signature: str, token: object) -> Position:
-    """Return the position that `encode()` made `token` of, for the same signature.
+def decode(signature: str, token: object, kind: Kind = POSITION) -> Position:
+    """Return the position that `encode()` made `token` of, for the same signature and kind.
 
     Raises InvalidPosition, with the reason.
     """
-    content = _content(token)
+    content = _content(token, kind)
     model, ordering = _split(_digests(signature))
     token_model, token_ordering = _split(content[: 2 * DIGEST])
     if token_model != model:
@@ -50,14 +64,14 @@ def decode(signature: str, token: object) -> Position:
     return tuple(_read(value) for value in json.loads(content[2 * DIGEST :]))
 
 
-def _content(token: object) -> bytes:
+def _content(token: object, kind: Kind) -> bytes:
     parts = TOKEN.fullmatch(token) if isinstance(token, str) else None
-    if parts is None:
-        raise InvalidPosition(f"Not a token: {_short(token)}. Give the `position` of a walk.")
+    if parts is None or parts["kind"] != kind.prefix:
+        raise InvalidPosition(f"Not a token: {_short(token)}. {kind.advice}")
     if int(parts["version"]) > VERSION:
         raise InvalidPosition(f"The token is of a newer version of chunkqs: {_short(token)}.")
     try:
-        _signer().unsign(parts[0])
+        _signer(kind).unsign(parts[0])
     except BadSignature:
         raise InvalidPosition(
             f"The token was changed, or signed with another SECRET_KEY: {_short(token)}."
@@ -66,8 +80,8 @@ def _content(token: object) -> bytes:
     return urlsafe_b64decode(content + "=" * (-len(content) % 4))
 
 
-def _signer() -> Signer:
-    return Signer(sep=".", salt="chunkqs.position")
+def _signer(kind: Kind) -> Signer:
+    return Signer(sep=".", salt=kind.salt)
 
 
 def _digests(signature: str) -> bytes:

@@ -64,6 +64,10 @@ class FixedSize:
     def observe(self, block: Block, rows: Sequence[Any]) -> None:
         """Learn from raw rows and the rows that were built of them."""
 
+    def limit(self, block: Block) -> int:
+        """Return how many rows to hold at most of raw rows like these."""
+        return self.rows
+
 
 class GrowingSize(FixedSize):
     """A small first fetch, then growth for as long as a chunk stays under `max_bytes`."""
@@ -82,6 +86,10 @@ class GrowingSize(FixedSize):
     def observe(self, block: Block, rows: Sequence[Any]) -> None:
         """Grow, but not past what `max_bytes` holds of rows like these."""
         self.rows = max(1, min(self.rows * self.growth, MOST_ROWS, self._limit(block, rows)))
+
+    def limit(self, block: Block) -> int:
+        """Return how many rows like these `max_bytes` holds."""
+        return max(1, min(MOST_ROWS, self._limit(block, ()))) if block else self.rows
 
     def _limit(self, block: Block, rows: Sequence[Any]) -> int:
         return int(self.max_bytes // built_bytes(block, rows))
