@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from .division import parallel, partition, partitions
 from .errors import (
     ChunkqsError,
     InvalidPosition,
     KeysetError,
     MissingIndexWarning,
     StreamInterrupted,
+    WorkerDied,
 )
-from .functions import chunks, keyset_iter, partition, partitions, stream
+from .functions import chunks, keyset_iter, stream
 from .lazy import Chunk, LazyChunks, LazyRows
 from .paginator import KeysetPage, KeysetPaginator
 from .partitions.partition import Partition
@@ -44,8 +46,10 @@ __all__ = [
     "MissingIndexWarning",
     "Partition",
     "StreamInterrupted",
+    "WorkerDied",
     "chunks",
     "keyset_iter",
+    "parallel",
     "partition",
     "partitions",
     "stream",

@@ -21,5 +21,14 @@ class StreamInterrupted(ChunkqsError, OperationalError):
     """The connection or transaction that a stream was reading in ended before its rows did."""
 
 
+class WorkerDied(ChunkqsError):
+    """A worker process of parallel() ended before its partition was done."""
+
+    def __init__(self, message: str, partition: str | None = None) -> None:
+        super().__init__(message)
+        self.partition = partition
+        """The token of the partition, for `partition()`; None if the worker had none."""
+
+
 class MissingIndexWarning(RuntimeWarning):
     """No index fits the order of a walk by keyset, so that each chunk sorts the rows anew."""

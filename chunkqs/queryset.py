@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from django.db import models
 
-from . import functions
+from . import division, functions
 from .partitions.partition import Partition
 
 if TYPE_CHECKING:
@@ -29,8 +29,9 @@ class ChunkedQuerySetMixin:
     stream = functions.stream
     keyset_iter = functions.keyset_iter
     chunks = functions.chunks
-    partitions = functions.partitions
-    partition = functions.partition
+    partitions = division.partitions
+    partition = division.partition
+    parallel = division.parallel
 
 
 class ChunkedQuerySet(ChunkedQuerySetMixin, models.QuerySet[AnyModel, Row]):
@@ -60,8 +61,9 @@ class ChunkedManagerMixin:
     stream = functions.stream
     keyset_iter = functions.keyset_iter
     chunks = functions.chunks
-    partitions = functions.partitions
-    partition = functions.partition
+    partitions = division.partitions
+    partition = division.partition
+    parallel = division.parallel
 
     def get_queryset(self) -> Any:
         """Return the manager's own queryset, with the chunked methods."""

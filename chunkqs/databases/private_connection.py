@@ -111,7 +111,7 @@ def open_private(
     database's own error where it refuses the connection.
     """
     try:
-        private = _open(connection, statement, explanation)
+        private = open_assured(connection, statement, explanation)
     except SessionMismatch as reason:
         logger.debug("No private connection for %r: %s", connection.alias, reason)
         if insist:
@@ -133,9 +133,10 @@ def _refusal(reason: SessionMismatch) -> NotSupportedError:
     )
 
 
-def _open(
+def open_assured(
     connection: BaseDatabaseWrapper, statement: Statement, explanation: Explanation | None
 ) -> PrivateConnection:
+    """Open a private connection. Raise SessionMismatch where it might show other rows."""
     session = session_of(connection, statement)
     with errors_as_mismatch("the session could not be read"):
         session.survey(explanation)

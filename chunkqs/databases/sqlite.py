@@ -22,6 +22,12 @@ class SQLite(Database):
     nests_union_members = True
     indexes_end_with_key = True
     sorts_within_prefix = True
+    has_sessions = False
+
+    @property
+    def is_seen_by_others(self) -> bool:
+        """Whether the database is a file: one in memory is its connection's own."""
+        return not self.connection.is_in_memory_db()  # type: ignore[attr-defined]
 
     def transient_error(self, error: Error) -> TransientError | None:
         """Return CONFLICT where another connection has locked the database."""

@@ -5,6 +5,7 @@ Each piece names the Django versions it was read and tested against, as in `inte
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Iterable
 from typing import Any
 
@@ -193,3 +194,20 @@ def resolved_index(queryset: QuerySet[Any, Any], expressions: Iterable[Any]) -> 
 def prefetch_lookups(queryset: QuerySet[Any, Any]) -> tuple[Any, ...]:
     """Return the lookups that `queryset` prefetches."""
     return tuple(queryset._prefetch_related_lookups)  # type: ignore[attr-defined]
+
+
+# Django 5.2, 6.0, 6.1: __getstate__() fetches the rows of a queryset that has none in its cache,
+# and what is prefetched for them. One with an empty cache pickles as it is.
+def dump(queryset: QuerySet[Any, Any]) -> bytes:
+    """Pickle `queryset` without a query. `load()` reads it."""
+    clone = queryset.all()
+    clone._result_cache = []
+    return pickle.dumps(clone)
+
+
+def load(dumped: bytes) -> QuerySet[Any, Any]:
+    """Return the queryset of `dump()`, not evaluated yet."""
+    queryset: Any = pickle.loads(dumped)
+    queryset._result_cache, queryset._prefetch_done = None, False
+    restored: QuerySet[Any, Any] = queryset
+    return restored

@@ -18,6 +18,7 @@ from ..keyset.predicates import Position
 from ..keyset.query import KeysetQuery
 from ..keyset.tokens import encode
 from ..sources.keyset import KeysetSource
+from ..sources.pacing import Throttle
 from ..sources.retries import Retries
 from ..sources.sizing import Sizing
 from ..sources.stream import OpenSource, Stream, Wishes
@@ -38,6 +39,8 @@ class Plan(ABC):
     until: Position | None = None
     whole_chunks: bool = False
     """Whether the caller gets the rows a chunk at a time, so that they are built so."""
+    throttle: Throttle | None = None
+    """Says how long to wait before each chunk."""
 
     method: ClassVar[str]
 

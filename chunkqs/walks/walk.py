@@ -15,6 +15,7 @@ from ..django_internals.compiler import Block
 from ..errors import StreamInterrupted
 from ..keyset.predicates import Position
 from ..sources.cursor import Source
+from ..sources.pacing import Pacing
 from ..sources.sizing import FixedSize, row_bound
 from .build import Build, builder
 from .plan import Plan, Positioner
@@ -185,6 +186,7 @@ class Walk:
     def _fetch(self) -> bool:
         """Fetch the next block, from a source that is opened for the first one."""
         source = self._source or self._open()
+        self._sizes.next_turn(self._pacing.wait() if self._pacing else 0.0)
         self._block = source.fetch(self._sizes.rows)
         if self._block:
             self._sizes.block_arrived(len(self._block))
@@ -199,6 +201,8 @@ class Walk:
         self._build, self._at_once = builder(
             plan.queryset.using(self._alias), opened, whole_chunks=plan.whole_chunks
         )
+        if plan.throttle is not None:
+            self._pacing = Pacing(plan.throttle, plan.queryset.model._meta.label)
         self._sizes = plan.sizing.start(opened.source.blocks_held, row_bound(opened.compiler))
         return opened.source
 
@@ -209,6 +213,7 @@ class Walk:
     _at_once: int
     _sizes: FixedSize
     _positioner: Positioner | None = None
+    _pacing: Pacing | None = None
 
     def leave(self) -> None:
         """End the walk by its own iterator: it was closed or dropped."""

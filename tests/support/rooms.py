@@ -15,6 +15,7 @@ from typing import NamedTuple
 #: From the top down: a module imports from its own room and from those below it.
 ROOMS = [
     "face",
+    "parallel",
     "partitions",
     "walks",
     "sources",
