@@ -105,8 +105,8 @@ class TimedSize(GrowingSize):
     little of many: from turn to turn the size changes by `STEP` times at most.
     """
 
-    def __init__(self, max_bytes: int, seconds: float, row_bound: int | None = None) -> None:
-        super().__init__(max_bytes, row_bound)
+    def __init__(self, max_bytes: int, seconds: float) -> None:
+        super().__init__(max_bytes)
         self.seconds = seconds
         self._most = self.rows
         self._began: float | None = None
@@ -152,7 +152,7 @@ class Sizing:
         if self.chunk_size is not None:
             return FixedSize(self.chunk_size)
         if self.target_seconds is not None:
-            return TimedSize(self.max_bytes // blocks_held, self.target_seconds, row_bound)
+            return TimedSize(self.max_bytes // blocks_held, self.target_seconds)
         return GrowingSize(self.max_bytes // blocks_held, row_bound)
 
 
