@@ -33,6 +33,7 @@ TESTS = [
     "psycopg-pool>=3.2",
     "pytest>=8.3",
     "pytest-django>=4.9",
+    "pytest-randomly>=3.16",
 ]
 DEV = [
     *TESTS,
@@ -67,6 +68,8 @@ setup(
     zip_safe=False,
     python_requires=">=3.11",
     install_requires=["Django>=5.2"],
+    # Ends the walks of a failed test before its tables are flushed.
+    entry_points={"pytest11": ["chunkqs = chunkqs.pytest_plugin"]},
     extras_require={
         **DRIVERS,
         "progress": PROGRESS,

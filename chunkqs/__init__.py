@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from .chunk import Chunk
 from .division import parallel, partition, partitions
 from .errors import (
     ChunkqsError,
     InvalidPosition,
     KeysetError,
+    LargeResultWarning,
     MissingIndexWarning,
+    SlowStartWarning,
     StreamInterrupted,
     WorkerDied,
 )
 from .functions import chunks, keyset_iter, stream
-from .lazy import Chunk, LazyChunks, LazyRows
+from .lazy import LazyChunks, LazyRows
 from .paginator import KeysetPage, KeysetPaginator
 from .partitions.partition import Partition
 from .queryset import (
@@ -41,10 +44,12 @@ __all__ = [
     "KeysetListView",
     "KeysetPage",
     "KeysetPaginator",
+    "LargeResultWarning",
     "LazyChunks",
     "LazyRows",
     "MissingIndexWarning",
     "Partition",
+    "SlowStartWarning",
     "StreamInterrupted",
     "WorkerDied",
     "chunks",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import reprlib
 from collections.abc import Callable
 from concurrent.futures import Executor
 from typing import Any
@@ -12,6 +13,8 @@ from django.db.models import QuerySet
 from django.db.models.manager import BaseManager
 from django.utils.connection import ConnectionDoesNotExist
 
+from .django_internals.routing import planning_alias
+
 
 def checked_queryset(queryset: Any, function: str) -> QuerySet[Any, Any]:
     """Return a clone of `queryset`, which later changes to it don't reach."""
@@ -19,15 +22,24 @@ def checked_queryset(queryset: Any, function: str) -> QuerySet[Any, Any]:
         queryset = queryset.all()
     if not isinstance(queryset, QuerySet):
         raise TypeError(
-            f"{function}() takes a QuerySet or a Manager, not {queryset!r}. "
+            f"{function}() takes a QuerySet or a Manager, not {reprlib.repr(queryset)}. "
             "Give it Model.objects.all(), or what filter() returns."
         )
-    if queryset.db not in connections:
+    alias = planning_alias(queryset)
+    if alias not in connections:
         raise ConnectionDoesNotExist(
-            f"{function}() of a queryset that uses the database {queryset.db!r}, which is not "
+            f"{function}() of a queryset that uses the database {alias!r}, which is not "
             f"in DATABASES. Known are: {', '.join(connections)}."
         )
-    return queryset.all()
+    clone = queryset.all()
+    if clone is queryset:
+        kind = type(queryset)
+        raise TypeError(
+            f"{function}() of a {kind.__module__}.{kind.__qualname__} that changes itself instead "
+            "of a clone: all() has returned the very same queryset. Make it clone again, or give "
+            f"{function}() a new queryset."
+        )
+    return clone
 
 
 def checked_chunk_size(size: Any, name: str) -> int | None:
@@ -142,3 +154,10 @@ def refuse_both(size: Any, target_seconds: Any) -> None:
     """Raise TypeError where chunks are given a size in rows and in seconds."""
     if size is not None and target_seconds is not None:
         raise TypeError("chunks() takes a size or target_seconds, not both.")
+
+
+def one_size(size: Any, chunk_size: Any) -> Any:
+    """Return the size of chunks, which has two names; raise TypeError where both are given."""
+    if size is not None and chunk_size is not None:
+        raise TypeError("chunks() takes size or chunk_size, which are the same, not both.")
+    return chunk_size if size is None else size

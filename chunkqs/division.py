@@ -18,9 +18,11 @@ from .arguments import (
     checked_queryset,
     checked_workers,
 )
+from .chunk import Chunk
+from .django_internals.routing import planning_alias
 from .functions import Queries
 from .keyset.keyset import keyset_of
-from .lazy import Chunk, LazyChunks
+from .lazy import LazyChunks
 from .parallel.results import ParallelResults, ParallelWishes
 from .partitions.partition import KeyRange, Partition
 from .partitions.ranges import SizedPartitions, even_partitions
@@ -67,7 +69,7 @@ def partition(queryset: Any, partition: Partition | str) -> QuerySet[Any, Any]:
     """
     keyset = keyset_of(checked_queryset(queryset, "partition"))
     after, until = KeyRange.of(keyset, partition)
-    return keyset.filter(after, until, connections[keyset.source.db])
+    return keyset.filter(after, until, connections[planning_alias(keyset.source)])
 
 
 def parallel(

@@ -1,4 +1,4 @@
-"""The errors that chunkqs raises on its own account, and its warning."""
+"""The errors that chunkqs raises on its own account, and its warnings."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ class InvalidPosition(ChunkqsError, ValueError):
 
 
 class StreamInterrupted(ChunkqsError, OperationalError):
-    """The connection or transaction that a stream was reading in ended before its rows did."""
+    """A walk ended before its rows: it lost its connection or transaction, or was closed."""
 
 
 class WorkerDied(ChunkqsError):
@@ -31,4 +31,12 @@ class WorkerDied(ChunkqsError):
 
 
 class MissingIndexWarning(RuntimeWarning):
-    """No index fits the order of a walk by keyset, so that each chunk sorts the rows anew."""
+    """No index supports the order of a walk by keyset: each chunk sorts the whole result."""
+
+
+class SlowStartWarning(RuntimeWarning):
+    """A stream of a large result runs on the caller's connection, where it starts slowly."""
+
+
+class LargeResultWarning(RuntimeWarning):
+    """A queryset was read into memory as a whole, with more rows than CHUNKQS["WARN_ROWS"]."""

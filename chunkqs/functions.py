@@ -20,12 +20,15 @@ from .arguments import (
     checked_retries,
     checked_seconds,
     checked_throttle,
+    one_size,
     refuse_both,
 )
 from .databases import database_of
+from .django_internals.routing import planning_alias
 from .keyset.keyset import Keyset, Position, keyset_of
 from .keyset.tokens import decode
 from .lazy import LazyChunks, LazyRows
+from .settings import chunkqs_settings
 from .sources.pacing import Throttle
 from .sources.sizing import MAX_BYTES, Sizing
 from .sources.stream import Wishes
@@ -74,10 +77,11 @@ def stream(
     query without an order; StreamInterrupted where the connection or transaction ends
     before the rows do.
     """
+    chunkqs_settings()  # which are wrong at the call, if they are
     checked = checked_queryset(queryset, "stream")
     checked_choice(private, "private", PRIVATE)
     checked_choice(read_ahead, "read_ahead", READ_AHEAD)
-    database = database_of(connections[checked.db])
+    database = database_of(connections[planning_alias(checked)])
     if private and not database.opens_private_connections:
         raise NotSupportedError(
             f"stream(private=True) on {database.label}: chunkqs opens "
@@ -98,20 +102,21 @@ def keyset_iter(
     retries: int = 3,
     throttle: Throttle | None = None,
 ) -> LazyRows[Row]:
-    """Walk the rows by keyset: each chunk is one short query behind the last row before.
+    """Walk the rows by keyset: each chunk is one short query after the last row.
 
     Yields what the queryset yields, in its own order or else by primary key. Nothing is
     held open between the chunks, so the walk sees the table as it is at each of them, can
-    last for days, and can be taken up again: `rows.position` is the token of the last row
-    handed out, `after=token` goes on behind it, `until=token` ends with that row.
-    `bounded` looks up the last row at the start, one more query, and ends there, so that
-    rows inserted behind it don't prolong the walk.
+    last for days, and can be resumed: `rows.position` is the token of the last row
+    handed out, `after=token` goes on after it, `until=token` ends with that row.
+    A walk that fits its first chunk is one query. Where that comes back full, three more follow
+    before the first row: `bounded` looks up the last row and ends there, so that rows inserted
+    after it don't prolong the walk; the session is read (4 or more queries on MySQL); and an
+    EXPLAIN shows whether an index gives the order, else MissingIndexWarning says so.
 
     Outside a transaction a lost connection, a deadlock, a serialisation failure, a recovery
     conflict or a timeout costs no row: the chunk is asked for again, up to `retries` times
-    in a row, after growing pauses. Of a walk of several chunks the session is read at the
-    start, which takes one query on PostgreSQL, 4 or more on MySQL; a connection is replaced
-    only by one whose session is the same. docs/keyset.md has the details.
+    in a row, after growing pauses. A connection is replaced only by one whose session is the
+    same. docs/keyset.md has the details.
 
     `throttle()` is asked before each chunk and returns how many seconds to wait, 0 to go on:
     any callable, or one of chunkqs.throttles.
@@ -121,7 +126,7 @@ def keyset_iter(
 
     Raises at the call: KeysetError for a query without an order to walk by, InvalidPosition
     for a token that is not of this model and order, TypeError or ValueError for other wrong
-    arguments. In the walk: KeysetError should a chunk not lie behind the one before, and the
+    arguments. In the walk: KeysetError should a chunk not lie after the one before, and the
     database's own error when the retries are used up or the session cannot be had again.
     """
     sizing = Sizing(checked_chunk_size(chunk_size, "chunk_size"), checked_max_bytes(max_bytes))
@@ -134,6 +139,7 @@ def chunks(
     queryset: Queries[Row],
     size: int | None = None,
     *,
+    chunk_size: int | None = None,
     target_seconds: float | None = None,
     max_bytes: int = MAX_BYTES,
     after: str | None = None,
@@ -144,12 +150,14 @@ def chunks(
 ) -> LazyChunks[Row]:
     """Walk by keyset, as `keyset_iter()` does, and yield the rows in lists, `Chunk`s.
 
-    `size` is the number of rows in each. Without it they grow up to `max_bytes` bytes; with
+    `size`, or `chunk_size`, is the number of rows in each. Without it they grow up to
+    `max_bytes` bytes; with
     `target_seconds` they are as large as one turn of the caller's loop gets through in that
     time, the waits of `throttle` not counted. A chunk has `.number`, `.position` and
     `.queryset`, its key range as a queryset. One query a chunk, and one at the start if
     `bounded`. Raises as `keyset_iter()`.
     """
+    size = one_size(size, chunk_size)
     refuse_both(size, target_seconds)
     sizing = Sizing(
         checked_chunk_size(size, "size"),

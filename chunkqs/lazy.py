@@ -2,75 +2,37 @@
 
 from __future__ import annotations
 
-import asyncio
 from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Iterable, Iterator
 from dataclasses import replace
+from functools import cached_property
 from math import ceil
-from threading import get_ident
-from typing import Any, Generic, NoReturn, Self, TypeVar, overload
-from weakref import WeakSet
+from typing import TYPE_CHECKING, Any, Generic, Literal, NoReturn, Self, TypeVar, overload
 
 from asgiref.sync import sync_to_async
 from django.db import connections
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
+from django.db.models.sql import Query
 
-from .arguments import checked_chunk_size, checked_seconds, refuse_both
+from .arguments import checked_chunk_size, checked_seconds, one_size, refuse_both
+from .chunk import Chunk
 from .databases.estimates import estimate
-from .django_internals.compiler import Block
-from .errors import KeysetError
-from .keyset.predicates import Position
+from .django_internals.queries import STATE_THAT_FORMS_READ
+from .progress import Progress
+from .walks.ascending import AscendingIndexes
+from .walks.begun import BegunWalks, interrupt
+from .walks.build import Built
 from .walks.iterators import AsyncWalkIterator, WalkIterator
 from .walks.plan import Plan
 from .walks.walk import Walk
 
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from .export import Export
+
 Row = TypeVar("Row")
 Item = TypeVar("Item")
-AnyIterator = WalkIterator[Any] | AsyncWalkIterator[Any]
-
-
-class Chunk(list[Row]):
-    """A list of rows that knows its number, its position and its queryset."""
-
-    number: int = 0
-    """Counted from 0."""
-    last: Position | None = None
-    _before: Position | None = None
-    _plan: Plan | None = None
-
-    @classmethod
-    def of(cls, plan: Plan, walk: Walk, rows: list[Row], block: Block) -> Self:
-        """Make the chunk that `walk` has come to, of `rows` that were built of `block`."""
-        chunk = cls(rows)
-        chunk.number = walk.number
-        chunk.last = walk.position_of(block[-1]) if block else None
-        chunk._before = walk.before
-        chunk._plan = plan
-        return chunk
-
-    @property
-    def position(self) -> str:
-        """The token after the chunk's last row, for `after=`. No query.
-
-        Raises KeysetError where the query has no total order (union, grouped values).
-        """
-        plan = self._needed_plan()
-        plan.needed_keyset()
-        return plan.token(self.last or ())
-
-    @property
-    def queryset(self) -> QuerySet[Any, Any]:
-        """The chunk's key range under the query's own filters: for update(), delete(), count().
-
-        It names the range, not the rows: what has been inserted into the range since is in
-        it, what has left the range or the filter is not. Raises KeysetError as `position`.
-        """
-        return self._needed_plan().between(self._before, self.last)
-
-    def _needed_plan(self) -> Plan:
-        if self._plan is None:
-            raise KeysetError("Only a Chunk that came from chunks() has a position and a queryset.")
-        return self._plan
 
 
 class Lazy(ABC, Generic[Item]):
@@ -78,57 +40,40 @@ class Lazy(ABC, Generic[Item]):
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
-        self._iterators: WeakSet[AnyIterator] = WeakSet()
-        self._scopes: list[Scope] = []
+        self._begun = BegunWalks()
         self._latest: Walk | None = None
 
     def __iter__(self) -> Iterator[Item]:
         """Begin a walk. Its first query runs when the first row is asked for."""
-        iterator: WalkIterator[Item] = WalkIterator.of(self._walk())
-        self._note(iterator)
+        self._latest = walk = self._walk()
+        iterator: WalkIterator[Item] = WalkIterator.of(walk)
+        self._begun.note(iterator)
         return iterator
 
     def __aiter__(self) -> AsyncIterator[Item]:
         """Begin a walk from a coroutine: the same queries, in Django's thread for them."""
-        iterator: AsyncWalkIterator[Item] = AsyncWalkIterator(self._walk())
-        self._note(iterator)
+        self._latest = walk = self._walk()
+        iterator: AsyncWalkIterator[Item] = AsyncWalkIterator(walk)
+        self._begun.note(iterator)
         return iterator
 
     @abstractmethod
     def _walk(self) -> Walk:
-        """Begin a walk, which is the latest then."""
-
-    def _note(self, iterator: AnyIterator) -> None:
-        """Remember what was begun, for `close()` and the end of the scope."""
-        self._iterators.add(iterator)
-        scope = self._scope()
-        if scope is not None:
-            scope.iterators.add(iterator)
+        """Return a walk that is to be begun."""
 
     def __enter__(self) -> Self:
         """Open a scope: its end ends the walks that were begun in it, in this thread or task."""
-        self._scopes.append(Scope())
+        self._begun.open_scope()
         return self
 
     def __exit__(self, *exc_info: object) -> None:
-        scope = self._scope()
-        if scope is not None:
-            self._scopes.remove(scope)
-            interrupt(scope.iterators)
+        interrupt(self._begun.take_scope())
 
     async def __aenter__(self) -> Self:
         return self.__enter__()
 
     async def __aexit__(self, *exc_info: object) -> None:
-        scope = self._scope()
-        if scope is not None:
-            self._scopes.remove(scope)
-            await sync_to_async(interrupt)(scope.iterators)
-
-    def _scope(self) -> Scope | None:
-        """Return the innermost scope of this thread or task."""
-        place = current_place()
-        return next((scope for scope in reversed(self._scopes) if scope.place == place), None)
+        await sync_to_async(interrupt)(self._begun.take_scope())
 
     def close(self) -> None:
         """End every walk that was begun here, with its cursor and private connection.
@@ -137,7 +82,7 @@ class Lazy(ABC, Generic[Item]):
         asked for more. A walk also ends by itself: when its rows run out, on `break`, on an
         exception and when its iterator is dropped. A later `iter()` begins a new one.
         """
-        interrupt(self._iterators)
+        self._begun.interrupt_all()
 
     async def aclose(self) -> None:
         """Do what `close()` does, from a coroutine."""
@@ -183,14 +128,58 @@ class Lazy(ABC, Generic[Item]):
         """Do what `estimate()` does, from a coroutine."""
         return await sync_to_async(self.estimate)()
 
-    def __bool__(self) -> bool:
+    def exists(self) -> bool:
         """Return whether there is any row: one EXISTS."""
         return self._plan.rows().exists()
 
+    def __bool__(self) -> bool:
+        return self.exists()
+
+    @property
+    def model(self) -> type[Model]:
+        """The model of the rows."""
+        return self._plan.queryset.model
+
+    @property
+    def db(self) -> str:
+        """The alias of the database that a walk would read now."""
+        return self._plan.queryset.db
+
+    @property
+    def ordered(self) -> bool:
+        """Whether the rows come in an order: by keyset always."""
+        return self._plan.keyset is not None or self._plan.queryset.ordered
+
+    @property
+    def query(self) -> Query:
+        """The query of the same rows, to be looked at or pickled."""
+        return self._plan.rows().query
+
+    def all(self) -> Self:
+        """Return the same rows afresh, of which nothing was begun."""
+        return type(self)(self._plan)
+
+    def __copy__(self) -> Self:
+        return self.all()
+
+    def __getattr__(self, name: str) -> Any:
+        """Raise AttributeError that names the place of a queryset's method."""
+        if name in STATE_THAT_FORMS_READ:
+            return getattr(self._plan.queryset, name)
+        if hasattr(QuerySet, name) and not name.startswith("_"):
+            raise AttributeError(
+                f"{type(self).__name__} has no {name}(): its query is fixed. Call {name}() on "
+                f"the queryset, before {self._method()}.",
+                name=name,
+                obj=self,
+            )
+        raise AttributeError(
+            f"{type(self).__name__!r} object has no attribute {name!r}", name=name, obj=self
+        )
+
     def __repr__(self) -> str:
         """Describe the walk, without a query."""
-        label = self._plan.queryset.model._meta.label
-        return f"<{type(self).__name__}: {self._method()} of {label}>"
+        return f"<{type(self).__name__}: {self._method()} of {self.model._meta.label}>"
 
     def _method(self) -> str:
         return f"{self._plan.method}()"
@@ -207,13 +196,12 @@ class LazyRows(Lazy[Row]):
     """The rows of a walk: sized, re-iterable and lazy, in place of a queryset in a loop.
 
     Holds one chunk of rows at a time. `len()` and `count()` ask for an exact COUNT,
-    `bool()` for an EXISTS, an index or slice for a query of its own; `list()` calls
-    `len()` first, write `list(iter(rows))` to save that COUNT.
+    `bool()` for an EXISTS, an index or slice for a query of its own; indexes that go up by one
+    are served from a walk. `list()` calls `len()` first, write `list(iter(rows))` to save that.
     """
 
     def _walk(self) -> Walk:
-        self._latest = Walk(self._plan, rows_themselves)
-        return self._latest
+        return Walk(self._plan, rows_themselves)
 
     def __len__(self) -> int:
         return self.count()
@@ -223,24 +211,51 @@ class LazyRows(Lazy[Row]):
     @overload
     def __getitem__(self, key: slice) -> QuerySet[Any, Row]: ...
     def __getitem__(self, key: int | slice) -> Any:
-        """Ask for a row, or for a queryset of the rows of a slice, by a query of its own."""
+        """Return a row, or the queryset of the rows of a slice."""
+        if isinstance(key, int):
+            return self._indexes[key]
         return self._plan.rows()[key]
+
+    @cached_property
+    def _indexes(self) -> AscendingIndexes:
+        plan, begun = self._plan, self._begun
+
+        def begin() -> Iterator[Row]:
+            iterator: WalkIterator[Row] = WalkIterator.of(Walk(plan, rows_themselves))
+            begun.note(iterator)
+            return iterator
+
+        return AscendingIndexes(lambda index: plan.rows()[index], begin)
+
+    def close(self) -> None:
+        super().close()
+        self._indexes.close()
+
+    def iterator(self, chunk_size: int | None = None) -> Iterator[Row]:
+        """Begin a walk, as `iter()` does: for code that was written for a queryset."""
+        return iter(self)
 
     def __reversed__(self) -> Iterator[Row]:
         """Walk the same rows from the other end. TypeError where they have no order."""
         backwards = Walk(self._plan.reverse(), rows_themselves)
         iterator: WalkIterator[Row] = WalkIterator.of(backwards)
-        self._note(iterator)
+        self._begun.note(iterator)
         return iterator
 
     def chunks(
-        self, size: int | None = None, *, target_seconds: float | None = None
+        self,
+        size: int | None = None,
+        *,
+        chunk_size: int | None = None,
+        target_seconds: float | None = None,
     ) -> LazyChunks[Row]:
         """Return the same rows as lists, `Chunk`s, by the same way of reading.
 
         From `stream()` they come through one cursor, and in a total order: the primary
         key is added to the query's own, so that every chunk is a range of keys.
+        `chunk_size` is another name for `size`.
         """
+        size = one_size(size, chunk_size)
         refuse_both(size, target_seconds)
         seconds = checked_seconds(target_seconds)
         rows = checked_chunk_size(size, "size")
@@ -249,21 +264,63 @@ class LazyRows(Lazy[Row]):
         sizing = replace(self._plan.sizing, chunk_size=rows, target_seconds=seconds)
         return LazyChunks(self._plan.chunked(sizing))
 
-    def progress(self, **options: Any) -> Iterable[Row]:
-        """Walk the rows under a progress bar, whose total is the estimate.
+    def csv(
+        self,
+        header: bool | Literal["verbose_name"] | Iterable[str] = True,
+        *,
+        escape_formulas: bool = False,
+    ) -> Export:
+        """Return the rows as CSV: an iterable of bytes, of the columns that `values()` has.
 
-        `options` go to tqdm, which the extra `chunkqs[progress]` installs.
+        `header`: True for their names, "verbose_name" for those of the fields, labels of your
+        own, or False for none. `escape_formulas` puts an apostrophe before text that a
+        spreadsheet would run. On PostgreSQL the server writes, by COPY, unless a field
+        converts its values in Python; docs/exports.md has the format. Holds a few parts.
+
+        Raises TypeError or ValueError at the call for wrong arguments, or for a query whose
+        columns cannot be exported; else what a walk of the rows raises.
         """
-        try:
-            from tqdm.auto import tqdm
-        except ImportError as error:
-            raise ImportError(
-                "progress() draws its bar with tqdm, which is not installed: "
-                'pip install "chunkqs[progress]".'
-            ) from error
-        options = {"total": self.estimate(), "unit": " rows", **options}
-        bar: Iterable[Row] = tqdm(self, **options)
-        return bar
+        from .export import csv_export
+
+        return csv_export(self._plan, header, escape_formulas)
+
+    def ndjson(self) -> Export:
+        """Return the rows as NDJSON, a JSON object a line: an iterable of bytes.
+
+        Decimals are strings, so that no digit is lost. Else as `csv()`.
+        """
+        from .export import ndjson_export
+
+        return ndjson_export(self._plan)
+
+    def arrow(self, *, dictionaries: bool = False) -> pa.RecordBatchReader:
+        """Return the rows as Arrow: a `pyarrow.RecordBatchReader`, by the extra `chunkqs[arrow]`.
+
+        Its schema comes from the fields and is known before the first row; no query runs until
+        that. `dictionaries` makes dictionaries of text with choices. For pandas, polars,
+        DuckDB and Parquet. Holds about 64,000 rows, or some megabytes. Raises as `csv()`.
+        """
+        from .export import arrow_reader
+
+        return arrow_reader(self._plan, dictionaries)
+
+    def parquet(self, *, compression: str = "zstd") -> Export:
+        """Return the rows as a Parquet file: an iterable of bytes, by the extra `chunkqs[arrow]`.
+
+        `compression` is one that pyarrow knows, or "none". Holds a row group, of about 130,000
+        rows or 16 MB. Else as `csv()` and `arrow()`.
+        """
+        from .export import parquet_export
+
+        return parquet_export(self._plan, compression)
+
+    def progress(self, **options: Any) -> Progress[Row]:
+        """Walk the rows, with `for` or `async for`, under a progress bar.
+
+        Its total is the estimate, and at the end the true number. `options` go to tqdm, which
+        the extra `chunkqs[progress]` installs.
+        """
+        return Progress(self, lambda row: 1, options)
 
 
 class LazyChunks(Lazy[Chunk[Row]]):
@@ -274,8 +331,7 @@ class LazyChunks(Lazy[Chunk[Row]]):
 
     def _walk(self) -> Walk:
         plan = self._plan
-        self._latest = Walk(plan, lambda walk, rows, block: [Chunk.of(plan, walk, rows, block)])
-        return self._latest
+        return Walk(plan, lambda walk, built: [Chunk.of(plan, walk, built)])
 
     def _method(self) -> str:
         return "stream().chunks()" if self._plan.method == "stream" else "chunks()"
@@ -289,30 +345,11 @@ class LazyChunks(Lazy[Chunk[Row]]):
             )
         return ceil(self.count() / size)
 
+    def progress(self, **options: Any) -> Progress[Chunk[Row]]:
+        """Walk the chunks under a progress bar that counts rows; see `LazyRows.progress()`."""
+        return Progress(self, len, options)
 
-def rows_themselves(walk: Walk, rows: list[Any], block: Block) -> list[Any]:
+
+def rows_themselves(walk: Walk, built: Built) -> list[Any]:
     """Hand out the rows of a walk one by one."""
-    return rows
-
-
-class Scope:
-    """A `with` block, where it was entered, and the iterators that were begun in it."""
-
-    def __init__(self) -> None:
-        self.place = current_place()
-        self.iterators: WeakSet[AnyIterator] = WeakSet()
-
-
-def current_place() -> tuple[int, int | None]:
-    """Return what tells the running thread and asyncio task from all others."""
-    try:
-        task = asyncio.current_task()
-    except RuntimeError:
-        task = None
-    return get_ident(), None if task is None else id(task)
-
-
-def interrupt(iterators: WeakSet[AnyIterator]) -> None:
-    """End walks whose iterators may still be held."""
-    for iterator in list(iterators):
-        iterator.interrupt()
+    return built.rows

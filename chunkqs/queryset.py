@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Any, Self
 from django.db import models
 
 from . import division, functions
+from .caller import warn
+from .django_internals.fetching import NoticesWholeResults
+from .errors import LargeResultWarning
 from .partitions.partition import Partition
 
 if TYPE_CHECKING:
@@ -23,7 +26,7 @@ else:  # a TypeVar has a default from Python 3.13 on
     Row = TypeVar("Row", covariant=True)
 
 
-class ChunkedQuerySetMixin:
+class ChunkedQuerySetMixin(NoticesWholeResults):
     """Puts `stream()`, `keyset_iter()` and `chunks()` onto any QuerySet class."""
 
     stream = functions.stream
@@ -32,6 +35,17 @@ class ChunkedQuerySetMixin:
     partitions = division.partitions
     partition = division.partition
     parallel = division.parallel
+
+    def whole_result_read(self, rows: int) -> None:
+        """Warn at the line of the loop, with the word that it lacks."""
+        model: type[models.Model] = self.model  # type: ignore[attr-defined]
+        warn(
+            f"{rows:,} rows of {model._meta.label} were read into memory at once "
+            "(CHUNKQS['WARN_ROWS']). End the queryset with .stream() to read them a chunk at a "
+            "time, as in `for row in queryset.stream():`, or with .keyset_iter() or .chunks() "
+            "where the loop takes long.",
+            LargeResultWarning,
+        )
 
 
 class ChunkedQuerySet(ChunkedQuerySetMixin, models.QuerySet[AnyModel, Row]):

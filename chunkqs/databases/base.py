@@ -7,22 +7,25 @@ subclass in a file of its own and name it in `chunkqs.databases.DATABASES`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from enum import Enum
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, TypeVar
 
-from django.db import Error
+from django.db import Error, NotSupportedError
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.utils import CursorWrapper
 
 from ..django_internals.compiler import Statement
+from ..django_internals.values import Conversion
 from .statistics import Distribution, Step
+from .transport import VALUE, Transport
 
 if TYPE_CHECKING:
     from .session import Session
 
 Cursor = TypeVar("Cursor")
+Result = TypeVar("Result")
 
 
 class TransientError(Enum):
@@ -33,6 +36,18 @@ class TransientError(Enum):
     CONFLICT = "another transaction was in the way"
 
 
+class RepeatedWork(Enum):
+    """What the planner does again for every chunk of a walk, with many rows."""
+
+    SORT = "sorts"
+    MATCH = "gathers the matches of a filter or a join"
+
+
+#: Rows that are sorted, or gathered by their hashes, in the time of a chunk.
+MANY_SORTED = 2_000
+MANY_HASHED = 50_000
+
+
 class Explanation(NamedTuple):
     """What the planner expects of a statement."""
 
@@ -41,6 +56,39 @@ class Explanation(NamedTuple):
     """Bytes a row, as far as the planner knows; 0 where it does not say."""
     text: str
     """The whole plan (PostgreSQL: VERBOSE JSON), for whoever must know what it touches."""
+
+
+class CopyFormat(NamedTuple):
+    """What a server that writes an export itself is to write."""
+
+    kind: Literal["csv", "ndjson", "arrow"]
+    """CSV without its header; NDJSON; or CSV for pyarrow, in which values stand as the server
+    writes them."""
+    names: tuple[str, ...]
+    escape_formulas: bool = False
+
+
+class CopyReader(Protocol):
+    """The cursor of a driver in which a server writes an export."""
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the server has nothing more to write, and the connection is free."""
+
+    def execute(self, sql: str, params: Any = None) -> None:
+        """Begin."""
+
+    def read(self) -> bytes:
+        """Return whole rows, about 64 KiB of them; b"" at the end."""
+
+    def cancel(self) -> None:
+        """Ask the server to end the read that another thread is waiting for."""
+
+    def close(self) -> None:
+        """Have the server write no more, so that the connection can go on."""
+
+    def forget(self) -> None:
+        """Let go of what the connection has ended already, without a word to the server."""
 
 
 class Database:
@@ -93,12 +141,16 @@ class Database:
     indexes_end_with_key = False
     """Whether every index ends with the primary key, declared or not."""
 
-    sorts_within_prefix = False
-    """Whether rows that an index gives in the order of its first columns are sorted only within
-    equal values of those."""
+    finds_parametrized_expressions = True
+    """Whether an index on an expression is found where the expression's constants are parameters
+    of the query."""
 
-    sorts_by_prefix = False
-    """Whether values are sorted by their first bytes alone, but compared as a whole."""
+    knows_types = False
+    """Whether the server names the type of each column that it sends, and what travels exactly is
+    known by that. Elsewhere a walk looks its first position up, before a second chunk."""
+
+    names_derived_columns = False
+    """Whether the columns of a subquery can be named after it: `(SELECT ...) AS t(a, b)`."""
 
     has_numbered_types = False
     """Whether there are types (ENUM, SET) that are sorted by number but compared as text."""
@@ -108,6 +160,11 @@ class Database:
 
     shares_snapshots = False
     """Whether one transaction can take over the snapshot of another."""
+    writes_jsonb = False
+    """Whether the text of a document is always the same for the same document, as jsonb's."""
+
+    writes_exports = False
+    """Whether the server can write an export itself (COPY), several times as fast as Python."""
 
     def __init__(self, connection: BaseDatabaseWrapper) -> None:
         self.connection = connection
@@ -151,6 +208,10 @@ class Database:
     def knows_active_queries(self) -> bool:
         """Whether `active_queries()` has an answer."""
         return type(self).active_queries is not Database.active_queries
+
+    def repeated_work(self, statement: Statement) -> RepeatedWork | None:
+        """Ask the planner what `statement`, which reads one chunk, does with many more rows."""
+        return None
 
     def distributions(self, table: str, columns: Sequence[str]) -> list[Distribution]:
         """Return how the planner knows the values of a table's columns to be distributed.
@@ -199,25 +260,83 @@ class Database:
         """Let `cursor`, not executed yet, read values as Django has them read, only faster."""
         return cursor
 
-    def key_sql(self, sql: str, field: Any) -> str:
-        """Return the SQL that selects a key column, `sql` of type `field`, as it is compared.
+    def copy_statement(
+        self,
+        cursor: CursorWrapper,
+        statement: Statement,
+        conversions: Sequence[Conversion],
+        copy: CopyFormat,
+    ) -> Statement | None:
+        """Return the statement that has the server write the rows of `statement`: one query.
 
-        Drivers and servers show some values otherwise than they compare them.
+        None where the server would not write the same as Python does.
         """
-        return sql
+        return None
 
-    def shows_moments_locally(self, field: Any) -> bool:
-        """Return whether values of `field` come in the session's time zone, which has an hour
-        twice; `key_sql()` selects them in UTC then."""
+    def copy_reader(self, cursor: CursorWrapper) -> CopyReader:
+        """Return what executes such a statement in the place of the driver's cursor."""
+        raise NotSupportedError(f"{self.label} writes no exports")
+
+    def is_busy(self, driver_connection: Any) -> bool:
+        """Return whether the server is in the middle of a statement of this connection."""
         return False
 
-    def value_placeholder(self, field: Any) -> str:
-        """Return the placeholder for a value that is compared with an expression of `field`."""
-        return "%s"
+    def connection_limit(self) -> int | None:
+        """Return how many connections the server gives this user: one query. None where it has
+        no such limit."""
+        return None
+
+    def likely_transport(self, field: Any) -> Transport:
+        """Return how values of `field` are read, before the server has said of which type they
+        are; `field` is None where Django doesn't know."""
+        return VALUE
+
+    def column_types(self, cursor: CursorWrapper) -> Sequence[Any]:
+        """Return what the server says of the type of each column that `cursor` has selected."""
+        return ()
+
+    def transport(self, column_type: Any, used: Transport) -> Transport | None:
+        """Return how values of a type are read exactly, `used` where that does; None for no
+        way. Asked only where the database `knows_types`."""
+        return used
+
+    def is_doubtful(self, column_type: Any) -> bool:
+        """Return whether values of a type may not be comparable with what they are read as."""
+        return False
+
+    def shows_values_whole(self) -> bool:
+        """Ask whether the session shows the values of doubtful types with all their digits."""
+        return True
+
+    def type_name(self, column_type: Any) -> str:
+        """Return a type's name for messages. May ask the database."""
+        return str(column_type)
+
+    def sort_length(self, position: tuple[Any, ...]) -> int:
+        """Return how many bytes of its values a row at `position` must be sorted by to be in its
+        place; 0 where the database sees to that by itself. KeysetError where it cannot."""
+        return 0
 
     def sorted_by(self, statement: Statement, length: int) -> Statement:
         """Return `statement` as one that sorts by the first `length` bytes of its values."""
         return statement
+
+    def run_within(self, seconds: float, work: Callable[[], Result]) -> Result | None:
+        """Return what `work`, which reads by one query, returns; None if that takes longer.
+
+        There is no limit where the database is not known to end a query by itself.
+        """
+        return work()
+
+    @property
+    def has_nulls_first(self) -> bool:
+        """Whether an ascending order that doesn't name the place of its NULLs has them first."""
+        return bool(self.connection.features.order_by_nulls_first)
+
+    @property
+    def alias(self) -> str:
+        """The connection's name in DATABASES."""
+        return str(self.connection.alias)
 
     @property
     def label(self) -> str:

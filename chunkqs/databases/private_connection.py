@@ -12,7 +12,7 @@ from contextlib import ExitStack
 from functools import partial
 from typing import Any
 
-from django.db import Error, InterfaceError, NotSupportedError
+from django.db import Error, InterfaceError
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.utils import CursorWrapper
 
@@ -20,17 +20,11 @@ from ..django_internals.compiler import Statement
 from ..django_internals.connections import close_apart, connect_apart
 from . import database_of
 from .base import Database, Explanation
-from .session import Session, SessionMismatch, errors_as_mismatch
+from .engines import refuse_unknown_engine
+from .places import places
+from .session import NoRoom, Refusal, Session, SessionMismatch, errors_as_mismatch
 
 logger = logging.getLogger("chunkqs")
-
-#: Django's own backends. A subclass may set a tenant on each cursor, or connect elsewhere.
-KNOWN_ENGINES = {
-    "django.db.backends.postgresql.base.DatabaseWrapper",
-    "django.contrib.gis.db.backends.postgis.base.DatabaseWrapper",
-    "django.db.backends.mysql.base.DatabaseWrapper",
-    "django.contrib.gis.db.backends.mysql.base.DatabaseWrapper",
-}
 
 #: Connections of the parent process, which a forked child must not even drop: mysqlclient ends
 #: the session on the server then, which is the parent's.
@@ -43,10 +37,17 @@ POOL_TIMEOUT = 2.0
 class PrivateConnection:
     """A second connection in one read-only transaction, and the cursor that reads in it."""
 
-    def __init__(self, database: Database, session: Session, private: Any) -> None:
+    def __init__(
+        self,
+        database: Database,
+        session: Session,
+        private: Any,
+        give_back: Callable[[], None],
+    ) -> None:
         self._database = database
         self._session = session
         self._private: BaseDatabaseWrapper | None = private
+        self._give_back = give_back
         self.driver_connection = private.connection
         self._cursors: list[CursorWrapper] = []
         self._errors = (Error, OSError, private.Database.Error)
@@ -58,6 +59,12 @@ class PrivateConnection:
         self._cursors.append(cursor)
         return cursor
 
+    def plain_cursor(self) -> CursorWrapper:
+        """Make an ordinary cursor that the caller's watchers see."""
+        cursor = self._session.cursor(self.driver_connection)
+        self._cursors.append(cursor)
+        return cursor
+
     def bare_cursor(self) -> Any:
         """Make a cursor of the driver's, which reads as Django's do and which nobody watches."""
         if self._private is None:
@@ -66,7 +73,7 @@ class PrivateConnection:
 
     def cancel(self) -> None:
         """Ask the server to break off the fetch that another thread is waiting for."""
-        self._tolerate(self.driver_connection.cancel)
+        self._tolerate(partial(self._database.cancel, self.driver_connection))
 
     def close(self) -> None:
         """End the cursor, the transaction and the connection, from whichever thread.
@@ -83,6 +90,7 @@ class PrivateConnection:
             return
         last: Callable[[], None] = partial(close_apart, private)
         with ExitStack() as steps:
+            steps.callback(self._give_back)
             for step in reversed([*self._closing_steps(), last]):
                 steps.callback(self._tolerate, step)
 
@@ -98,50 +106,30 @@ class PrivateConnection:
 
 
 def open_private(
-    connection: BaseDatabaseWrapper,
-    statement: Statement,
-    explanation: Explanation | None,
-    *,
-    insist: bool,
-) -> PrivateConnection | None:
+    connection: BaseDatabaseWrapper, statement: Statement, explanation: Explanation | None
+) -> PrivateConnection:
     """Open a private connection that shows `statement`'s rows as `connection` would.
 
-    Return None, and log why, where that cannot be assured or no connection can be opened.
-    With `insist` raise instead: NotSupportedError that says why it cannot be assured, the
-    database's own error where it refuses the connection.
+    Raise SessionMismatch where that cannot be assured, NoRoom where there is no connection for
+    it, caused by the database's error if it was that which refused one.
     """
     try:
-        private = open_assured(connection, statement, explanation)
-    except SessionMismatch as reason:
-        logger.debug("No private connection for %r: %s", connection.alias, reason)
-        if insist:
-            raise _refusal(reason) from reason
-        return None
-    except Error as error:
-        logger.debug("Could not open a private connection for %r: %s", connection.alias, error)
-        if insist:
-            raise
-        return None
+        private = _open(connection, statement, explanation)
+    except Refusal as refusal:
+        logger.debug("No private connection for %r: %s", connection.alias, refusal)
+        raise
     logger.debug("A private connection for %r, in a transaction of its own", connection.alias)
     return private
 
 
-def _refusal(reason: SessionMismatch) -> NotSupportedError:
-    return NotSupportedError(
-        f"stream(private=True): a private connection might not show the same rows: {reason}. "
-        "Leave private= out, and the stream runs on the connection that it was called with."
-    )
-
-
-def open_assured(
+def _open(
     connection: BaseDatabaseWrapper, statement: Statement, explanation: Explanation | None
 ) -> PrivateConnection:
     """Open a private connection. Raise SessionMismatch where it might show other rows."""
     session = session_of(connection, statement)
     with errors_as_mismatch("the session could not be read"):
         session.survey(explanation)
-    apart = connect_apart(connection, POOL_TIMEOUT)
-    private = PrivateConnection(database_of(connection), session, apart)
+    private = _connect(connection, session)
     try:
         with errors_as_mismatch("the session could not be carried over"):
             session.transfer(private.driver_connection)
@@ -151,15 +139,39 @@ def open_assured(
     return private
 
 
+def _connect(connection: BaseDatabaseWrapper, session: Session) -> PrivateConnection:
+    alias = connection.alias
+    give_back = partial(places.give_back, alias, places.take(alias))
+    try:
+        apart = connect_apart(connection, POOL_TIMEOUT)
+    except BaseException as error:
+        give_back()
+        if isinstance(error, Error):
+            raise _refused_by_database(error) from error
+        raise
+    return PrivateConnection(database_of(connection), session, apart, give_back)
+
+
+def _refused_by_database(error: Error) -> NoRoom:
+    return NoRoom(
+        "the database or its pool has no further connection",
+        f"({str(error).strip()})",
+        remedy=(
+            "Raise the limit that it names, or lower CHUNKQS['MAX_PRIVATE_CONNECTIONS'] for "
+            "fewer of them at a time."
+        ),
+    )
+
+
 def session_of(connection: BaseDatabaseWrapper, statement: Statement) -> Session:
     """Return what reads the session of `connection`, without a query.
 
     Raise SessionMismatch where it is known without one that another session may differ.
     """
     session = database_of(connection).session(statement)
-    engine = f"{type(connection).__module__}.{type(connection).__qualname__}"
-    if session is None or engine not in KNOWN_ENGINES:
-        raise SessionMismatch(f"the engine {engine} may set up its connections in its own way")
+    if session is None:
+        raise SessionMismatch(f"chunkqs cannot compare sessions of {connection.display_name}")
+    refuse_unknown_engine(connection)
     if connection.in_atomic_block or not connection.get_autocommit():
         raise SessionMismatch("the caller is in a transaction, whose own rows only it can see")
     if connection.allow_thread_sharing:

@@ -20,8 +20,23 @@ from ..django_internals.connections import lend_driver_connection
 from .base import Explanation
 
 
-class SessionMismatch(Exception):
+class Refusal(Exception):
+    """Why there is no private connection."""
+
+    def __init__(self, reason: str, detail: str = "", *, remedy: str = "") -> None:
+        super().__init__(f"{reason} {detail}".strip())
+        self.reason = reason
+        """Without the names in it: the same for all streams that are refused for it."""
+        self.remedy = remedy
+        """What to do about it, beside the advice that fits every reason."""
+
+
+class SessionMismatch(Refusal):
     """Why another session might show other rows than the caller's."""
+
+
+class NoRoom(Refusal):
+    """Why no further connection can be had at the moment."""
 
 
 class Session(ABC):
@@ -98,7 +113,7 @@ def compare(callers: Mapping[str, object], others: Mapping[str, object]) -> None
     for name in sorted(callers.keys() | others.keys()):
         expected, actual = callers.get(name), others.get(name)
         if expected != actual:
-            raise SessionMismatch(f"its {name} is {actual!r} instead of {expected!r}")
+            raise SessionMismatch(f"its {name}", f"is {actual!r} instead of {expected!r}")
 
 
 @contextmanager
@@ -107,4 +122,4 @@ def errors_as_mismatch(what: str) -> Iterator[None]:
     try:
         yield
     except Error as error:
-        raise SessionMismatch(f"{what} ({str(error).strip()})") from error
+        raise SessionMismatch(what, f"({str(error).strip()})") from error

@@ -10,7 +10,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from ..django_internals.compiler import Statement
 from ..django_internals.connections import lend_driver_connection
 from . import database_of
-from .private_connection import PrivateConnection, open_assured
+from .private_connection import PrivateConnection, open_private
 
 
 class ExportedSnapshot:
@@ -42,7 +42,7 @@ def exported_snapshot(
     if statement is None or not database.shares_snapshots:
         yield None
         return
-    private = open_assured(connection, statement, database.explain(statement))
+    private = open_private(connection, statement, database.explain(statement))
     try:
         yield ExportedSnapshot(connection, private)
     finally:

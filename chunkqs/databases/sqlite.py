@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from django.db import Error
+from django.db.backends.utils import CursorWrapper
 
-from .base import Database, TransientError
+from ..django_internals.compiler import Statement
+from .base import Database, RepeatedWork, TransientError
+from .transport import Transport
 
 SQLITE_BUSY = 5
+#: What is selected as an expression comes as it is stored.
+EXPRESSION = Transport("+(", ")", sorts=True)
+
+SORTS = "USE TEMP B-TREE FOR ORDER BY"
+#: The driver has no code for it.
+CLOSED = re.compile(r"closed (?:database|cursor)")
 
 
 class SQLite(Database):
@@ -21,13 +31,26 @@ class SQLite(Database):
     bounds_compared_expressions = True
     nests_union_members = True
     indexes_end_with_key = True
-    sorts_within_prefix = True
     has_sessions = False
+    finds_parametrized_expressions = False
 
     @property
     def is_seen_by_others(self) -> bool:
         """Whether the database is a file: one in memory is its connection's own."""
         return not self.connection.is_in_memory_db()  # type: ignore[attr-defined]
+
+    def repeated_work(self, statement: Statement) -> RepeatedWork | None:
+        """Look for a temporary B-tree for the whole order; SQLite doesn't say of how many rows.
+
+        Of several ranges the last one counts, which has nearly all rows; what brings them into
+        one order has a chunk's at most.
+        """
+        with self.connection.cursor() as cursor:
+            cursor.execute(f"EXPLAIN QUERY PLAN {statement.sql}", statement.params)
+            steps = cursor.fetchall()
+        ranges = [number for number, _, _, step in steps if step.startswith("CO-ROUTINE")]
+        sorting = [parent for _, parent, _, step in steps if step == SORTS]
+        return RepeatedWork.SORT if max(ranges, default=0) in sorting else None
 
     def transient_error(self, error: Error) -> TransientError | None:
         """Return CONFLICT where another connection has locked the database."""
@@ -38,7 +61,15 @@ class SQLite(Database):
         """Return False: there is no server to lose."""
         return False
 
-    def key_sql(self, sql: str, field: Any) -> str:
-        """Select an expression: a column's value is converted by the type that it was declared
+    def is_cursor_lost(self, cursor: CursorWrapper, error: BaseException | None = None) -> bool:
+        """Return whether `error` says that the connection or cursor was closed."""
+        return error is not None and bool(CLOSED.search(str(error)))
+
+    def cancel(self, driver_connection: Any) -> None:
+        """Interrupt the query, from whichever thread."""
+        driver_connection.interrupt()
+
+    def likely_transport(self, field: Any) -> Transport:
+        """Return an expression: a column's value is converted by the type that it was declared
         with, which loses what the type does not hold."""
-        return f"+({sql})"
+        return EXPRESSION

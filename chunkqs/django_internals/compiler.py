@@ -1,20 +1,21 @@
-"""Every use of a part of Django that its documentation does not promise.
+"""Compiling a queryset and reading its rows, as far as Django's documentation leaves that out.
 
-Each piece names the Django versions it was read and tested against; a release
-that moves one of these parts shows up here and in `tests/test_internals.py`,
-nowhere else.
+Each piece names the Django versions it was read and tested against.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from typing import Any, NamedTuple
 
 from django.core.exceptions import EmptyResultSet
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import QuerySet
-from django.db.models.expressions import ColPairs, Expression, Ref
+from django.db.models.expressions import Expression
 from django.db.models.sql.compiler import SQLCompiler
+
+from .expressions import unfold
 
 #: The unit that moves between the stages: raw rows as the driver gave them.
 Block = list[tuple[Any, ...]]
@@ -37,47 +38,78 @@ class Compiled(NamedTuple):
     """Where in a raw row the columns stand that were asked for in addition."""
 
 
+class Extra(NamedTuple):
+    """A column to fetch beside those that a queryset selects."""
+
+    column: Expression
+    shown_by: Expression | None = None
+    """A column that serves as well, if it is selected anyway."""
+
+
 # Django 5.2, 6.0, 6.1: as_sql() fills compiler.select, klass_info, annotation_col_map
-# and col_count. get_extra_select() returns the columns that are fetched behind the
-# selected ones and cut off again (col_count), which is just what a key column is.
+# and col_count.
 def compile_select(
     queryset: QuerySet[Any],
     connection: BaseDatabaseWrapper,
-    extra: Sequence[Expression] = (),
+    extra: Sequence[Extra] = (),
 ) -> Compiled:
     """Compile `queryset` for `connection`.
 
-    The `extra` columns that it does not select anyway come behind the others in a raw row.
+    The `extra` columns that it does not select anyway come after the others in a raw row.
     """
-    compiler = queryset.query.get_compiler(using=connection.alias)
-    places: list[int] = []
+    compiler: Any = queryset.query.get_compiler(using=connection.alias)
     if extra:
-        _select_extra(compiler, extra, places)
+        compiler_class: Any = type(compiler)
+        compiler.__class__ = with_extra_columns(compiler_class)
+        compiler.extra = extra
     try:
         sql, params = compiler.as_sql()
     except EmptyResultSet:
         return Compiled(None, compiler)
-    return Compiled(Statement(sql, tuple(params)), compiler, places)
+    statement = Statement(sql, tuple(params))
+    if not extra:
+        return Compiled(statement, compiler)
+    return Compiled(statement, compiler, compiler.extra_places)
 
 
-def _select_extra(compiler: SQLCompiler, extra: Sequence[Expression], places: list[int]) -> None:
-    django_extra_select = compiler.get_extra_select
+# Django 5.2, 6.0, 6.1: get_extra_select() returns the columns that are fetched after the
+# selected ones and cut off again (col_count), which is just what a key column is.
+class _ExtraColumns(SQLCompiler):
+    """A compiler that fetches further columns with each row."""
 
-    def get_extra_select(order_by: Any, select: Any) -> list[Any]:
+    extra: Sequence[Extra]
+    extra_places: Sequence[int] = ()
+    """Where in a raw row they stand."""
+    extra_width: int = 0
+
+    def get_extra_select(self, order_by: Any, select: Any) -> list[Any]:
         columns: list[Any] = []
+        places: list[int] = []
         known, width = _places(select)
-        places.clear()  # of an earlier call
-        for column in extra:
-            sql, params = compiler.compile(column)
-            place = known.get(sql)
-            if place is None or params:
+        for extra in self.extra:
+            place = self._known_place(extra.shown_by or extra.column, known)
+            if place is None:
                 place = width + len(columns)
-                columns.append((column, (sql, params), None))
+                columns.append((extra.column, self.compile(extra.column), None))
             places.append(place)
-        # Last are Django's own, of DISTINCT, which the order decides about.
-        return [*columns, *django_extra_select(order_by, select)]
+        self.extra_places, self.extra_width = places, width + len(columns)
+        # Django's own come last: they are those of DISTINCT, which the order decides about.
+        return [*columns, *super().get_extra_select(order_by, select)]
 
-    compiler.get_extra_select = get_extra_select  # type: ignore[method-assign]
+    def _known_place(self, expression: Expression, known: dict[str, int]) -> int | None:
+        sql, params = self.compile(expression)
+        return None if params else known.get(sql)
+
+
+def fetched_width(compiler: Any) -> int:
+    """Count the columns that a compiled query fetches, without those that DISTINCT adds."""
+    return int(compiler.extra_width)
+
+
+@cache
+def with_extra_columns(compiler_class: Any) -> Any:
+    """Return a subclass of a compiler's class that fetches further columns."""
+    return type(compiler_class.__name__, (_ExtraColumns, compiler_class), {})
 
 
 def _places(select: Any) -> tuple[dict[str, int], int]:
@@ -91,18 +123,9 @@ def _places(select: Any) -> tuple[dict[str, int], int]:
     return known, width
 
 
-# Django 5.2, 6.0, 6.1: ColPairs is the primary key of a CompositePrimaryKey, one selected
-# expression of several columns. Ref and its child PositionRef stand for a selected one.
-def unfold(expression: Any) -> list[Any]:
-    """Return the columns that an expression of the order stands for."""
-    while isinstance(expression, Ref):
-        expression = expression.get_source_expressions()[0]
-    return expression.get_cols() if isinstance(expression, ColPairs) else [expression]
-
-
-# Django 5.2, 6.0, 6.1: select is filled by as_sql(); DISTINCT selects more behind it.
+# Django 5.2, 6.0, 6.1: select is filled by as_sql(); DISTINCT selects more after it.
 def selected_width(compiler: SQLCompiler) -> int:
-    """Count the columns that the compiled query selects, without those behind them."""
+    """Count the columns that the compiled query selects, without those after them."""
     return sum(len(unfold(expression)) for expression, _, _ in compiler.select)
 
 

@@ -9,8 +9,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
-from django.db import OperationalError
+from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
+
+from .pools import is_from_psycopg, pool_of, require_room, take
 
 
 # Django 5.2, 6.0, 6.1: the list of on_commit() hooks is replaced when a transaction or a
@@ -38,8 +40,7 @@ def lend_driver_connection(connection: Any, driver_connection: Any) -> Iterator[
 
 
 # Django 5.2, 6.0, 6.1: connect() takes the driver's connection from get_new_connection(),
-# which asks the pool of OPTIONS["pool"] (PostgreSQL, psycopg 3) and waits as long as the
-# pool does, 30 seconds by default. `pool` is a property without a promise.
+# which asks a pool if there is one and waits as long as that does, 30 seconds by default.
 def connect_apart(connection: BaseDatabaseWrapper, timeout: float) -> Any:
     """Open a second connection with the settings of `connection`.
 
@@ -49,27 +50,21 @@ def connect_apart(connection: BaseDatabaseWrapper, timeout: float) -> Any:
     private: Any = connection.copy()
     # Cached properties, which a wrapper works out from the settings of the time.
     private.timezone, private.timezone_name = connection.timezone, connection.timezone_name
-    pool = getattr(private, "pool", None)
+    pool, pooled = pool_of(private), None
     with private.wrap_database_errors:
-        if pool is not None:
-            pooled = _from_pool(pool, timeout)
+        if is_from_psycopg(pool):
+            pooled = take(pool, timeout)
             private.get_new_connection = lambda conn_params: pooled
+        elif pool is not None:
+            require_room(pool)
         try:
             private.connect()
         except BaseException:
-            if pool is not None:
+            if pooled is not None:
                 private.connection = pooled
             close_apart(private)
             raise
     return private
-
-
-def _from_pool(pool: Any, timeout: float) -> Any:
-    pool.open()
-    stats = pool.get_stats()
-    if not stats.get("pool_available") and stats.get("pool_size", 0) >= pool.max_size:
-        raise OperationalError("the connection pool has no connection to spare")
-    return pool.getconn(timeout=timeout)
 
 
 # Django 5.2, 6.0, 6.1: close() checks the thread and refuses to run in an event loop, where
@@ -78,7 +73,8 @@ def _from_pool(pool: Any, timeout: float) -> Any:
 def close_apart(private: Any) -> None:
     """Close a connection of connect_apart(), from whichever thread."""
     try:
-        private._close()
+        if private.connection is not None:
+            private._close()
     finally:
         private.connection = None
         for name, part in list(vars(private).items()):
@@ -104,11 +100,12 @@ def disconnect(connection: Any) -> None:
 @contextmanager
 def reconnected(connection: Any) -> Iterator[None]:
     """Put a new driver connection in the place of a lost one, or leave that if the block fails."""
-    lost, pool = connection.connection, getattr(connection, "pool", None)
+    lost, pool = connection.connection, pool_of(connection)
     if pool is not None:
-        connection.close()
-        pool.check()
         lost = None
+        connection.close()
+    if is_from_psycopg(pool):
+        pool.check()
     connection.connection = None
     try:
         connection.ensure_connection()
@@ -131,3 +128,25 @@ def is_django_loader(loader: Any) -> bool:
     from django.db.backends.postgresql.psycopg_any import BaseTzLoader
 
     return getattr(loader, "load", None) is BaseTzLoader.load
+
+
+# Django 5.2, 6.0, 6.1: connections[alias] is of the thread; setting it is what Django's
+# LiveServerThread does. A wrapper refuses other threads unless its sharing was counted up.
+@contextmanager
+def borrowed(connection: BaseDatabaseWrapper) -> Iterator[None]:
+    """Let this thread use another thread's connection, which waits meanwhile."""
+    alias = connection.alias
+    own = getattr(connections._connections, alias, None)  # type: ignore[attr-defined]
+    if own is connection:
+        yield
+        return
+    connections[alias] = connection
+    connection.inc_thread_sharing()
+    try:
+        yield
+    finally:
+        connection.dec_thread_sharing()
+        if own is None:
+            del connections[alias]
+        else:
+            connections[alias] = own

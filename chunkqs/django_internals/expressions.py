@@ -1,51 +1,75 @@
 """What an expression is made of, as far as Django's documentation leaves it out.
 
-Each piece names the Django versions it was read and tested against, as in `internals`.
+Each piece names the Django versions it was read and tested against.
 """
 
 from __future__ import annotations
 
 import inspect
+from collections.abc import Iterator
 from typing import Any
 
 from django.core.exceptions import FieldError
-from django.db.models.expressions import Col, Subquery
+from django.db.models.expressions import Col, ColPairs, Ref, Subquery, Value
+from django.db.models.functions import Cast
 from django.db.models.sql import Query
 from django.utils.tree import Node
 
 
-# Django 5.2, 6.0, 6.1: output_field raises FieldError where sources are of several types, or
-# where nothing says which type an expression is of. Such a one can be compared all the same.
+# Django 5.2, 6.0, 6.1: output_field raises FieldError where the sources are of several types,
+# or where nothing names a type. Such an expression can be compared all the same.
 def field_of(expression: Any) -> Any:
-    """Return the field that an expression's values are of, None where Django cannot tell."""
+    """Return the field that an expression's values are of; None where Django cannot tell."""
     try:
         return expression.output_field
     except FieldError:
         return None
 
 
-# Django 5.2, 6.0, 6.1: a resolved expression's columns are Col, or what refers to them.
+# Django 5.2, 6.0, 6.1: flatten() yields an expression and all in it, but stops at a Q that has
+# been resolved: a Node, which keeps what is in it in `children`.
+def flattened(expression: Any) -> Iterator[Any]:
+    """Yield `expression` and every expression in it."""
+    for part in expression.flatten() if hasattr(expression, "flatten") else [expression]:
+        yield part
+        if isinstance(part, Node):
+            for child in part.children:
+                yield from flattened(child)
+
+
+# Django 5.2, 6.0, 6.1: a resolved expression's columns are Col.
 def aliases(expression: Any) -> set[str]:
-    """Name the tables, by their aliases in the query, that an expression takes columns from."""
-    if isinstance(expression, Col):
-        return {str(expression.alias)}
-    parts = [part for part in expression.get_source_expressions() if part is not None]
-    return set().union(*map(aliases, parts))
+    """Return the aliases of the tables that an expression takes columns from."""
+    return {str(part.alias) for part in flattened(expression) if isinstance(part, Col)}
 
 
 # Django 5.2, 6.0, 6.1: Subquery and Exists keep their query in `query`; a Query can stand for
 # itself among the parts of an expression.
 def query_of(expression: Any) -> Any:
-    """Return the query that an expression runs, None if it runs none."""
+    """Return the query that an expression runs; None if it runs none."""
     if isinstance(expression, Query):
         return expression
     return expression.query if isinstance(expression, Subquery) else None
 
 
 def has_query(expression: Any) -> bool:
-    """Tell whether an expression, or a part of it, runs a query of its own."""
-    parts = [part for part in parts_of(expression) if part is not None]
-    return query_of(expression) is not None or any(map(has_query, parts))
+    """Return whether an expression, or a part of it, runs a query of its own."""
+    return any(query_of(part) is not None for part in flattened(expression))
+
+
+# Django 5.2, 6.0, 6.1: a constant of an expression is a Value, which becomes a parameter.
+def has_value(expression: Any) -> bool:
+    """Return whether an expression has a constant in it."""
+    return any(isinstance(part, Value) for part in flattened(expression))
+
+
+# Django 5.2, 6.0, 6.1: ColPairs is the primary key of a CompositePrimaryKey, one selected
+# expression of several columns. Ref and its child PositionRef stand for a selected one.
+def unfold(expression: Any) -> list[Any]:
+    """Return the columns that an expression of the order stands for."""
+    while isinstance(expression, Ref):
+        expression = expression.get_source_expressions()[0]
+    return expression.get_cols() if isinstance(expression, ColPairs) else [expression]
 
 
 # Django 5.2, 6.0, 6.1: expressions keep what their constructor was called with; a Q that has
@@ -53,7 +77,7 @@ def has_query(expression: Any) -> bool:
 # expression itself is among the source expressions once more, resolved: so is all that is
 # given as `expression` or `expressions`, where text names a field.
 def arguments_of(expression: Any) -> list[Any]:
-    """Return what an expression was made with, less the expressions."""
+    """Return what an expression was made with, without the expressions."""
     if isinstance(expression, Node):
         return [expression.connector, expression.negated]
     args, kwargs = getattr(expression, "_constructor_args", ((), {}))
@@ -66,12 +90,19 @@ def arguments_of(expression: Any) -> list[Any]:
     ]
 
 
+# Django 5.2, 6.0, 6.1: ORDER BY takes a number for the place of a selected column, so that a
+# constant is ordered by as Cast(Value).
+def is_constant(expression: Any) -> bool:
+    """Return whether an expression is sure to be the same in all rows."""
+    return all(type(part) in (Value, Cast) for part in flattened(expression))
+
+
 def is_expression(value: Any) -> bool:
     return hasattr(value, "resolve_expression")
 
 
 def parts_of(expression: Any) -> list[Any]:
-    """Return the expressions in an expression, None for one that it may have and has not."""
+    """Return the expressions in an expression; None for one that it may have and lacks."""
     if isinstance(expression, Node):
         return list(expression.children)
     return list(expression.get_source_expressions())

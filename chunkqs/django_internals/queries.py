@@ -1,19 +1,160 @@
-"""The orders and conditions of a query, as far as Django's documentation leaves them out.
+"""Queries, as far as Django's documentation leaves them out: what they ask for, their order and
+their conditions.
 
-Each piece names the Django versions it was read and tested against, as in `internals`.
+Each piece names the Django versions it was read and tested against.
 """
 
 from __future__ import annotations
 
-import pickle
-from collections.abc import Iterable
-from typing import Any
+from collections.abc import Collection, Iterable, Sized
+from dataclasses import dataclass
+from typing import Any, Self
 
 from django.db.models import Model, QuerySet
-from django.db.models.expressions import ColPairs, Func, OrderBy
+from django.db.models.expressions import Col, ColPairs, Expression, Func, OrderBy
 from django.db.models.fields.reverse_related import ForeignObjectRel
+from django.db.models.lookups import Exact, In, IsNull
 from django.db.models.sql.constants import LOUTER
 from django.db.models.sql.datastructures import Join
+from django.db.models.sql.where import AND
+
+from .expressions import is_expression
+from .routing import planning_alias
+
+
+@dataclass(frozen=True)
+class QueryInfo:
+    """What a walk must know of a query, read once."""
+
+    base_alias: str
+    """The alias of the queryset's own table."""
+    is_distinct: bool
+    is_locking: bool
+    is_grouped: bool
+    group_by: tuple[Any, ...] | None
+    """The expressions that values() groups by; None for groups by whole rows, or no groups."""
+    selected: tuple[Any, ...] | None
+    """The selected expressions; None where whole rows are selected."""
+    annotations: tuple[Any, ...]
+    """The selected annotations, which a grouped query groups by, too."""
+    outer_joined: frozenset[str]
+    """The aliases whose columns are NULL where the join finds nothing."""
+    to_many_joins: dict[str, type[Model]]
+    """The aliases that can repeat a row of the queryset's own table, each with its model."""
+    repeating: frozenset[str]
+    """These aliases and those that are joined to them."""
+    is_filtered: bool
+    pinned: tuple[Col, ...]
+    """The own columns that a filter makes equal to one value in all rows."""
+    uniform: tuple[Col, ...]
+    """The own columns that are the same in all rows: those, and `__isnull=True` or `__in=[x]`."""
+
+    @property
+    def repeats_rows(self) -> bool:
+        """Whether the rows are as many as the joined ones: not brought together again."""
+        return not self.is_grouped and not self.is_distinct
+
+    # Django 5.2, 6.0, 6.1: attributes of Query. group_by is None (no groups), True (by all
+    # columns of the model) or the expressions that values() groups by. default_cols is True
+    # where the model's own columns are selected; values() names its columns in select.
+    @classmethod
+    def of(cls, queryset: QuerySet[Any, Any]) -> Self:
+        """Read `queryset`, whose order has been resolved by `resolve_ordering()`."""
+        query = queryset.query
+        base_alias = str(query.get_initial_alias())
+        to_many = _to_many_joins(query)
+        annotations = tuple(query.annotation_select.values())
+        group_by = query.group_by
+        pinned, uniform = _columns_of_one_value(query, base_alias)
+        return cls(
+            base_alias=base_alias,
+            is_distinct=bool(query.distinct),
+            is_locking=bool(query.select_for_update),
+            is_grouped=bool(group_by),
+            group_by=tuple(group_by) if isinstance(group_by, tuple | list) else None,
+            selected=None if query.default_cols else (*query.select, *annotations),
+            annotations=annotations,
+            outer_joined=frozenset(
+                alias for alias, join in query.alias_map.items() if join.join_type == LOUTER
+            ),
+            to_many_joins=to_many,
+            repeating=_joined_to(set(to_many), query),
+            is_filtered=bool(query.where),
+            pinned=pinned,
+            uniform=uniform,
+        )
+
+
+# Django 5.2, 6.0, 6.1: attributes of Query that say which kind of query it is.
+def unordered_part(queryset: QuerySet[Any, Any]) -> str | None:
+    """Name the part of `queryset` that takes its rows out of any order, if there is one."""
+    query = queryset.query
+    if query.combinator:
+        return f"{query.combinator}()"
+    if query.is_sliced:
+        return "a slice"
+    if query.extra_order_by:
+        return "extra(order_by=...)"
+    if query.extra_tables:
+        return "extra(tables=...)"
+    if query.distinct_fields:
+        return f"distinct({', '.join(map(repr, query.distinct_fields))})"
+    conditions = [*query.annotation_select.values(), query.where]
+    if any(condition.contains_over_clause for condition in conditions):
+        return "a window function"
+    return None
+
+
+# Django 5.2, 6.0, 6.1: alias_map holds a join for each alias, parents first; the one without a
+# parent is the base table. A refcount of 0 is a join that trim_joins() took away.
+def _to_many_joins(query: Any) -> dict[str, type[Model]]:
+    return {
+        alias: _model_of(join)
+        for alias, join in query.alias_map.items()
+        if query.alias_refcount[alias] and isinstance(join, Join) and _is_to_many(join.join_field)
+    }
+
+
+def _joined_to(aliases: set[str], query: Any) -> frozenset[str]:
+    for alias, join in query.alias_map.items():
+        if join.parent_alias in aliases:
+            aliases.add(alias)
+    return frozenset(aliases)
+
+
+def _is_to_many(join_field: Any) -> bool:
+    return isinstance(join_field, ForeignObjectRel) and not join_field.one_to_one
+
+
+def _model_of(join: Any) -> type[Model]:
+    rel = join.join_field
+    sides: list[type[Model]] = [rel.related_model, rel.model]
+    return next(side for side in sides if side._meta.db_table == join.table_name)
+
+
+# Django 5.2, 6.0, 6.1: where is a tree of lookups; those of its root, an AND that isn't
+# negated, hold for all rows. The rhs of a lookup is a value, values, or an expression.
+def _columns_of_one_value(query: Any, base_alias: str) -> tuple[tuple[Col, ...], tuple[Col, ...]]:
+    where = query.where
+    lookups = [] if where.negated or where.connector != AND else where.children
+    own = [
+        lookup
+        for lookup in lookups
+        if isinstance(getattr(lookup, "lhs", None), Col) and lookup.lhs.alias == base_alias
+    ]
+    pinned = tuple(lookup.lhs for lookup in own if _is_exact(lookup))
+    uniform = tuple(lookup.lhs for lookup in own if _is_exact(lookup) or _is_one(lookup))
+    return pinned, uniform
+
+
+def _is_exact(lookup: Any) -> bool:
+    return isinstance(lookup, Exact) and not is_expression(lookup.rhs)
+
+
+def _is_one(lookup: Any) -> bool:
+    if isinstance(lookup, In):
+        return isinstance(lookup.rhs, Sized) and len(lookup.rhs) == 1
+    return isinstance(lookup, IsNull) and lookup.rhs is True
 
 
 # Django 5.2, 6.0, 6.1: _order_by_pairs() turns order_by(), Meta.ordering and reverse() into
@@ -23,7 +164,7 @@ from django.db.models.sql.datastructures import Join
 def resolve_ordering(queryset: QuerySet[Any, Any]) -> list[OrderBy]:
     """Resolve the order of `queryset` in place; its joins stay on the queryset."""
     query = queryset.query
-    compiler = query.get_compiler(using=queryset.db)
+    compiler = query.get_compiler(using=planning_alias(queryset))
     if query.group_by is not None and not query.order_by:
         return []  # Django leaves Meta.ordering out of grouped queries
     return [
@@ -32,7 +173,7 @@ def resolve_ordering(queryset: QuerySet[Any, Any]) -> list[OrderBy]:
     ]
 
 
-# Django 5.2, 6.0, 6.1: terms in the order as it is written, not turned round by reverse().
+# Django 5.2, 6.0, 6.1: terms in the order as it is written, before reverse().
 def written_ordering(queryset: QuerySet[Any, Any]) -> tuple[Any, ...]:
     query = queryset.query
     if query.order_by:
@@ -40,6 +181,10 @@ def written_ordering(queryset: QuerySet[Any, Any]) -> tuple[Any, ...]:
     if query.default_ordering and query.group_by is None:
         return tuple(queryset.model._meta.ordering)
     return ()
+
+
+def is_reversed(queryset: QuerySet[Any, Any]) -> bool:
+    return not queryset.query.standard_ordering
 
 
 # Django 5.2, 6.0, 6.1: order_by() takes no resolved aggregate; as part of order_by, which
@@ -62,101 +207,56 @@ def _unnumbered(term: OrderBy) -> OrderBy:
     return unnumbered
 
 
-def is_reversed(queryset: QuerySet[Any, Any]) -> bool:
-    return not queryset.query.standard_ordering
-
-
-# Django 5.2, 6.0, 6.1: alias_map holds a join for each alias, parents first; the one
-# without a parent is the base table. A refcount of 0 is a join that trim_joins() took away.
-def base_alias(queryset: QuerySet[Any, Any]) -> str:
-    """Name the alias of the queryset's own table."""
-    return str(queryset.query.get_initial_alias())
-
-
-def outer_joined(queryset: QuerySet[Any, Any]) -> set[str]:
-    """Name the aliases whose columns are NULL where the join finds nothing."""
+# Django 5.2, 6.0, 6.1: alias_map has the base table, and the joins that are in use by refcount.
+def is_whole_table(queryset: QuerySet[Any, Any]) -> bool:
+    """Return whether each row of the queryset's own table is one row of `queryset`."""
     query = queryset.query
-    return {alias for alias, join in query.alias_map.items() if join.join_type == LOUTER}
+    joined = [alias for alias in query.alias_map if query.alias_refcount[alias]]
+    return not (query.where or query.distinct or query.group_by or len(joined) > 1)
 
 
-def to_many_joins(queryset: QuerySet[Any, Any]) -> dict[str, type[Model]]:
-    """Return the aliases that can repeat a row of the base table, each with its model."""
-    query = queryset.query
-    return {
-        alias: _model_of(join)
-        for alias, join in query.alias_map.items()
-        if query.alias_refcount[alias] and isinstance(join, Join) and _is_to_many(join.join_field)
-    }
+def pinning_lookups(queryset: QuerySet[Any, Any]) -> list[Any]:
+    """Return the lookups that make own columns equal to one value in all rows."""
+    pinned = QueryInfo.of(queryset).pinned
+    lookups: list[Any] = queryset.query.where.children
+    return [lookup for lookup in lookups if _is_exact(lookup) and lookup.lhs in pinned]
 
 
-def behind_to_many_joins(queryset: QuerySet[Any, Any]) -> set[str]:
-    """Return the aliases of which a row of the base table can have several rows."""
-    aliases = set(to_many_joins(queryset))
-    for alias, join in queryset.query.alias_map.items():
-        if join.parent_alias in aliases:
-            aliases.add(alias)
-    return aliases
+# Django 5.2, 6.0, 6.1: filter() writes `condition = 1` where the database lacks booleans,
+# which no index helps with. What where holds is compiled as it is.
+def restrict(queryset: QuerySet[Any, Any], conditions: Iterable[Expression]) -> QuerySet[Any, Any]:
+    """Return a clone with only the rows for which all `conditions`, resolved ones, hold."""
+    restricted = queryset.all()
+    for condition in conditions:
+        restricted.query.where.add(condition, AND)
+    return restricted
 
 
-def _is_to_many(join_field: Any) -> bool:
-    return isinstance(join_field, ForeignObjectRel) and not join_field.one_to_one
+# Django 5.2, 6.0, 6.1: a lookup has prepared its rhs when it was made; another one of the
+# same field takes it over as it is.
+def as_intervals(queryset: QuerySet[Any, Any], columns: Collection[Any]) -> QuerySet[Any, Any]:
+    """Return a clone in which `columns`, pinned ones, lie from their value to their value."""
+    if not columns:
+        return queryset
+    clone = queryset.all()
+    where: Any = clone.query.where
+    where.children = [
+        bound
+        for lookup in where.children
+        for bound in (
+            [_with_operator(lookup, "gte"), _with_operator(lookup, "lte")]
+            if _is_exact(lookup) and lookup.lhs in columns
+            else [lookup]
+        )
+    ]
+    return clone
 
 
-def _model_of(join: Any) -> type[Model]:
-    rel = join.join_field
-    sides: list[type[Model]] = [rel.related_model, rel.model]
-    return next(side for side in sides if side._meta.db_table == join.table_name)
-
-
-# Django 5.2, 6.0, 6.1: attributes of Query that say which kind of query it is.
-def has_no_place_in_an_order(queryset: QuerySet[Any, Any]) -> str | None:
-    """Name the part of `queryset` that takes its rows out of any order, if there is one."""
-    query = queryset.query
-    if query.combinator:
-        return f"{query.combinator}()"
-    if query.is_sliced:
-        return "a slice"
-    if query.extra_order_by:
-        return "extra(order_by=...)"
-    if query.extra_tables:
-        return "extra(tables=...)"
-    if query.distinct_fields:
-        return f"distinct({', '.join(map(repr, query.distinct_fields))})"
-    annotations = [*query.annotation_select.values(), query.where]
-    if any(annotation.contains_over_clause for annotation in annotations):
-        return "a window function"
-    return None
-
-
-# Django 5.2, 6.0, 6.1: group_by is None (no groups), True (by all columns of the model,
-# the primary key among them) or the expressions that values() groups by.
-def groups(queryset: QuerySet[Any, Any]) -> bool | tuple[Any, ...]:
-    """Tell what `queryset` groups by: False, True for whole rows, or the expressions."""
-    group_by = queryset.query.group_by
-    return bool(group_by) if group_by is None or group_by is True else tuple(group_by)
-
-
-# Django 5.2, 6.0, 6.1: default_cols is True where the model's own columns are selected,
-# the primary key always among them; values() names its columns in select.
-def selects(queryset: QuerySet[Any, Any]) -> tuple[Any, ...] | None:
-    """Return the selected expressions, or None where whole rows are selected."""
-    query = queryset.query
-    if query.default_cols:
-        return None
-    return (*query.select, *query.annotation_select.values())
-
-
-def selected_annotations(queryset: QuerySet[Any, Any]) -> list[Any]:
-    """Return the selected annotations, which a grouped query groups by, too."""
-    return list(queryset.query.annotation_select.values())
-
-
-def is_distinct(queryset: QuerySet[Any, Any]) -> bool:
-    return bool(queryset.query.distinct)
-
-
-def is_locking(queryset: QuerySet[Any, Any]) -> bool:
-    return bool(queryset.query.select_for_update)
+def _with_operator(lookup: Any, name: str) -> Any:
+    kind = lookup.lhs.output_field.get_lookup(name)
+    bound = kind.__new__(kind)
+    bound.__dict__.update(lookup.__dict__)
+    return bound
 
 
 # Django 5.2, 6.0, 6.1: no public method takes select_for_update() back.
@@ -168,7 +268,7 @@ def without_lock(queryset: QuerySet[Any, Any]) -> QuerySet[Any, Any]:
 
 # Django 5.2, 6.0, 6.1: a join has the alias of the table that it starts from, and the relation
 # that it follows; the base table has neither.
-def way_to(alias: str, queryset: QuerySet[Any, Any]) -> list[str]:
+def path_to(alias: str, queryset: QuerySet[Any, Any]) -> list[str]:
     """Name the relations that lead from the queryset's own table to that of an alias."""
     join: Any = queryset.query.alias_map.get(alias)
     if not isinstance(join, Join):
@@ -178,14 +278,14 @@ def way_to(alias: str, queryset: QuerySet[Any, Any]) -> list[str]:
     if join.filtered_relation is not None:
         condition = join.filtered_relation.condition
         name = f"{join.filtered_relation.relation_name}[{condition!r}]"
-    return [*way_to(join.parent_alias, queryset), name]
+    return [*path_to(join.parent_alias, queryset), name]
 
 
 # Django 5.2, 6.0, 6.1: the expressions of an index are as those of order_by(): F(), OrderBy,
 # or what has asc(). resolve_expression() is what order_by() resolves its terms by.
-def resolved_index(queryset: QuerySet[Any, Any], expressions: Iterable[Any]) -> list[OrderBy]:
-    """Resolve the expressions of an index of the queryset's model."""
-    plain: QuerySet[Any, Any] = queryset.model._base_manager.all()
+def resolved_index(model: type[Model], expressions: Iterable[Any]) -> list[OrderBy]:
+    """Resolve the expressions of an index of `model`."""
+    plain: QuerySet[Any, Any] = model._base_manager.all()
     terms = [one if isinstance(one, OrderBy) else one.asc() for one in expressions]
     return [term.resolve_expression(plain.query) for term in terms]
 
@@ -196,18 +296,14 @@ def prefetch_lookups(queryset: QuerySet[Any, Any]) -> tuple[Any, ...]:
     return tuple(queryset._prefetch_related_lookups)  # type: ignore[attr-defined]
 
 
-# Django 5.2, 6.0, 6.1: __getstate__() fetches the rows of a queryset that has none in its cache,
-# and what is prefetched for them. One with an empty cache pickles as it is.
-def dump(queryset: QuerySet[Any, Any]) -> bytes:
-    """Pickle `queryset` without a query. `load()` reads it."""
-    clone = queryset.all()
-    clone._result_cache = []
-    return pickle.dumps(clone)
+# Django 5.2, 6.0, 6.1: ModelChoiceField looks at this before it iterates.
+STATE_THAT_FORMS_READ = frozenset(["_prefetch_related_lookups"])
 
 
-def load(dumped: bytes) -> QuerySet[Any, Any]:
-    """Return the queryset of `dump()`, not evaluated yet."""
-    queryset: Any = pickle.loads(dumped)
-    queryset._result_cache, queryset._prefetch_done = None, False
-    restored: QuerySet[Any, Any] = queryset
-    return restored
+# Django 5.2, 6.0, 6.1: to pickle a queryset fetches its rows, unless it holds some already.
+# A clone holds none again.
+def unread(queryset: QuerySet[Any, Any]) -> QuerySet[Any, Any]:
+    """Return a clone that can be pickled without a query; use a clone of what comes back."""
+    empty = queryset.all()
+    empty._result_cache = []
+    return empty

@@ -120,10 +120,8 @@ class InstancePlanner:
             is_reordered=loaded.is_reordered,
         )
         instance.relations = [
-            Relation(
-                self.plan(related.loaded), setter(related.set_local), setter(related.set_remote)
-            )
-            for related in loaded.related
+            Relation(self.plan(one.loaded), setter(one.set_local), setter(one.set_remote))
+            for one in loaded.related
         ]
         return instance
 

@@ -12,16 +12,14 @@ from django.db.models.expressions import Col, Expression, OrderBy
 from django.db.models.functions import Coalesce, Length, Lower, Trim, Upper
 from django.db.models.sql.compiler import SQLCompiler
 
-from ..django_internals import expressions as expression_internals
-from ..django_internals import queries as order_internals
-from .fingerprint import describe
+from ..databases.base import Database
+from ..databases.transport import Transport
+from ..django_internals.expressions import field_of
+from ..django_internals.queries import QueryInfo
+from .fingerprint import fingerprint
 
 #: Functions that are NULL only where one of their arguments is.
 KEEPS_NULLS = (Length, Lower, Trim, Upper)
-
-#: Floats of 4 bytes, which no field of Django's own has, and those that hold them exactly.
-SINGLE_PRECISION = {"real", "float4", "float"}
-DOUBLE = {"postgresql": "double precision", "mysql": "double"}
 
 
 @dataclass(frozen=True)
@@ -34,26 +32,25 @@ class KeyColumn:
     nulls_first: bool | None
     """None leaves the place of NULLs to the database."""
     nullable: bool
-    name: str
-    """The expression as text, the same in each process."""
+    fingerprint: str
+    """What the expression means, as text that is the same in each process."""
     tie_breaker: str = ""
     """How to name the column in `order_by()`, when it only makes the order total."""
 
     def reverse(self) -> KeyColumn:
         """Return the column of the order that is walked from its end."""
-        name = self.tie_breaker
         return replace(
             self,
             descending=not self.descending,
             nulls_first=None if self.nulls_first is None else not self.nulls_first,
-            tie_breaker=name and (name[1:] if name[0] == "-" else f"-{name}"),
+            tie_breaker=self.tie_breaker and reversed_name(self.tie_breaker),
         )
 
     def order(self) -> OrderBy:
         """Return the column as a term of `order_by()`.
 
-        An index may fit the order that has NULLs in another place: where there are none,
-        theirs is not asked for.
+        Where there are no NULLs, their place is not named: an index that has them elsewhere
+        serves the order all the same.
         """
         nulls_first = self.nulls_first if self.nullable else None
         return OrderBy(
@@ -63,70 +60,68 @@ class KeyColumn:
             nulls_last=True if nulls_first is False else None,
         )
 
-    def has_nulls_first(self, connection: BaseDatabaseWrapper) -> bool:
-        """Tell on which side of the values this database has the column's NULLs."""
+    def has_nulls_first(self, database: Database) -> bool:
+        """Return whether this database has the column's NULLs before its values."""
         if self.nulls_first is not None:
             return self.nulls_first
-        return bool(connection.features.order_by_nulls_first) != self.descending
+        return database.has_nulls_first != self.descending
 
     @property
-    def description(self) -> str:
-        """The column as text that is the same in each process."""
+    def signature(self) -> str:
+        """The column with its direction, as text that is the same in each process."""
         nulls = {None: "", True: " nulls first", False: " nulls last"}[self.nulls_first]
-        return f"{self.name}{' desc' if self.descending else ''}{nulls}"
+        return f"{self.fingerprint}{' desc' if self.descending else ''}{nulls}"
 
 
 def key_column(
     expression: Expression,
     source: QuerySet[Any, Any],
+    info: QueryInfo,
     *,
     descending: bool,
     nulls_first: bool | None = None,
     tie_breaker: str = "",
 ) -> KeyColumn:
     """Return `expression`, which `source` has resolved, as a key column."""
-    nullable = _is_nullable(expression, order_internals.outer_joined(source))
-    name = describe(expression, source)
-    return KeyColumn(expression, descending, nulls_first, nullable, name, tie_breaker)
+    nullable = _is_nullable(expression, info.outer_joined)
+    known = fingerprint(expression, source)
+    return KeyColumn(expression, descending, nulls_first, nullable, known, tie_breaker)
 
 
-def _is_nullable(expression: Any, outer_joined: set[str]) -> bool:
+def name_of(expression: Any) -> str:
+    """Return what messages call an expression of the order."""
+    return repr(expression.target.name) if isinstance(expression, Col) else str(expression)
+
+
+def reversed_name(name: str) -> str:
+    """Return a term of `order_by()` in the other direction."""
+    return name[1:] if name.startswith("-") else f"-{name}"
+
+
+def _is_nullable(expression: Any, outer_joined: frozenset[str]) -> bool:
     if isinstance(expression, Col):
         return expression.target.null or expression.alias in outer_joined
-    arguments = [
-        argument for argument in expression.get_source_expressions() if argument is not None
-    ]
     if isinstance(expression, Value):
         return expression.value is None
     if type(expression) is Count:
         return False
+    arguments = [
+        _is_nullable(argument, outer_joined)
+        for argument in expression.get_source_expressions()
+        if argument is not None
+    ]
     if type(expression) is Coalesce:
-        return all(_is_nullable(argument, outer_joined) for argument in arguments)
-    if type(expression) in KEEPS_NULLS:
-        return any(_is_nullable(argument, outer_joined) for argument in arguments)
-    return True
+        return all(arguments)
+    return any(arguments) if type(expression) in KEEPS_NULLS else True
 
 
-def is_moment(expression: Expression, connection: BaseDatabaseWrapper) -> bool:
-    """Tell whether the values are shown in the session's time zone, which has an hour twice."""
-    field = expression_internals.field_of(expression)
-    return connection.vendor == "postgresql" and (
-        field is not None and field.db_type(connection) == "timestamp with time zone"
-    )
+class KeyValue(Expression):
+    """A key column as it is selected for positions."""
 
-
-class Stored(Expression):
-    """A key column's value as it is stored.
-
-    On SQLite the driver converts a column's value by the type that the column was declared
-    with, which loses what the type does not hold. It does not do so for an expression. Of a
-    float of 4 bytes the others show less than they compare. A moment is selected as it is
-    in UTC: in other time zones two are shown alike, when the clocks are put back.
-    """
-
-    def __init__(self, expression: Expression) -> None:
-        super().__init__(output_field=expression_internals.field_of(expression) or Field())
+    def __init__(self, expression: Expression, transport: Transport) -> None:
+        super().__init__(output_field=field_of(expression) or Field())
         self.expression = expression
+        self.transport = transport
 
     def get_source_expressions(self) -> list[Any]:
         return [self.expression]
@@ -138,13 +133,11 @@ class Stored(Expression):
         self, compiler: SQLCompiler, connection: BaseDatabaseWrapper
     ) -> tuple[str, tuple[Any, ...]]:
         sql, params = compiler.compile(self.expression)
-        if connection.vendor == "sqlite":
-            sql = f"+({sql})"
-        elif is_moment(self.expression, connection):
-            sql = f"({sql}) AT TIME ZONE 'UTC'"
-        elif self.output_field.db_type(connection) in SINGLE_PRECISION:
-            sql = f"{sql} + CAST(0 AS {DOUBLE[connection.vendor]})"
-        return sql, tuple(params)
+        return self.transport.sql(sql), tuple(params)
 
     def get_group_by_cols(self) -> list[Any]:
         return list(self.expression.get_group_by_cols())
+
+
+#: NULL of a column's type: whose values a driver may not be able to read.
+TYPE_ALONE = Transport("CASE WHEN 1 = 0 THEN ", " END")

@@ -1,7 +1,7 @@
-"""An expression as text that is the same in each process: what the tokens of an order go by.
+"""The fingerprint of an expression: text that is the same in each process, for tokens.
 
-Two orders must not have the same text. Nor may one order have two, whatever the query is
-filtered by: a column is named by the way that leads to its table, not by the table's alias.
+Two orders have two fingerprints, and one order has one, whatever the query is filtered by: a
+column is named by the relations that lead to its table, not by the table's alias.
 """
 
 from __future__ import annotations
@@ -14,27 +14,27 @@ from django.core.exceptions import EmptyResultSet
 from django.db.models import QuerySet
 from django.db.models.expressions import Col
 
-from ..django_internals import expressions as expression_internals
-from ..django_internals import queries as order_internals
+from ..django_internals.expressions import arguments_of, parts_of, query_of
+from ..django_internals.queries import path_to
+from ..django_internals.routing import planning_alias
 
 # What has no __repr__ of its own shows its address, which no other process has.
 ADDRESS = re.compile(r" (?:object )?at 0x[0-9a-fA-F]+")
 
 
-def describe(expression: Any, source: QuerySet[Any, Any]) -> str:
+def fingerprint(expression: Any, source: QuerySet[Any, Any]) -> str:
     """Return the text of an expression that `source` has resolved."""
     if isinstance(expression, Col):
-        way = order_internals.way_to(expression.alias, source)
-        return ".".join([*way, expression.target.attname])
-    if (query := expression_internals.query_of(expression)) is not None:
-        return _described_query(expression, query, source)
+        return ".".join([*path_to(expression.alias, source), expression.target.attname])
+    if (query := query_of(expression)) is not None:
+        return _of_query(expression, query, source)
     kind = type(expression)
     return f"{kind.__module__}.{kind.__qualname__}({', '.join(_parts(expression, source))})"
 
 
-def _described_query(expression: Any, query: Any, source: QuerySet[Any, Any]) -> str:
+def _of_query(expression: Any, query: Any, source: QuerySet[Any, Any]) -> str:
     try:
-        sql, params = query.get_compiler(using=source.db).as_sql()
+        sql, params = query.get_compiler(using=planning_alias(source)).as_sql()
     except EmptyResultSet:
         sql, params = "", ()
     return f"{type(expression).__name__}({sql}, {_shown(params)})"
@@ -42,10 +42,10 @@ def _described_query(expression: Any, query: Any, source: QuerySet[Any, Any]) ->
 
 def _parts(expression: Any, source: QuerySet[Any, Any]) -> Iterator[str]:
     """Yield what an expression was made with, and the expressions in it."""
-    for argument in expression_internals.arguments_of(expression):
+    for argument in arguments_of(expression):
         yield _shown(argument)
-    for part in expression_internals.parts_of(expression):
-        yield "None" if part is None else describe(part, source)
+    for part in parts_of(expression):
+        yield "None" if part is None else fingerprint(part, source)
 
 
 def _shown(value: Any) -> str:

@@ -1,24 +1,35 @@
-"""An ordering as key columns: the columns of a total order, and places in it."""
+"""An order as key columns: the columns of a total order, and places in it."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any
 
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import QuerySet
-from django.db.models.expressions import Expression, OrderBy
+from django.db.models.expressions import OrderBy
+from django.db.models.query import RawQuerySet
 
-from ..django_internals import filters as filter_internals
-from ..django_internals import queries as order_internals
-from ..django_internals.compiler import unfold
+from ..databases import database_of
+from ..django_internals.expressions import is_constant, unfold
+from ..django_internals.queries import (
+    QueryInfo,
+    is_reversed,
+    ordered_by,
+    resolve_ordering,
+    restrict,
+    unordered_part,
+    written_ordering,
+)
+from ..django_internals.routing import planning_alias
 from ..errors import KeysetError
-from .columns import KeyColumn, Stored, key_column
-from .orderable import refuse_column, refuse_query, refuse_repeats
-from .predicates import Position, between
-from .total_order import missing_columns
+from .columns import KeyColumn, key_column, reversed_name
+from .predicates import between
+from .ranges import Position
+from .total_order import missing_columns, refusal, refuse_column, refuse_query, refuse_repeats
 
 
 @dataclass(frozen=True)
@@ -29,20 +40,20 @@ class Keyset:
     source: QuerySet[Any, Any]
     """The caller's queryset with the joins of the order, in the order that it came with."""
 
+    @cached_property
+    def info(self) -> QueryInfo:
+        """What is to be known of the source's query."""
+        return QueryInfo.of(self.source)
+
     @property
     def queryset(self) -> QuerySet[Any, Any]:
         """A clone, ordered by exactly the total order."""
-        return order_internals.ordered_by(self.source, (column.order() for column in self.columns))
-
-    @property
-    def expressions(self) -> list[Expression]:
-        """The key columns as they are selected, for positions."""
-        return [Stored(column.expression) for column in self.columns]
+        return ordered_by(self.source, (column.order() for column in self.columns))
 
     @property
     def signature(self) -> str:
         """What tokens are bound to: the model, and the order."""
-        ordering = ", ".join(column.description for column in self.columns)
+        ordering = ", ".join(column.signature for column in self.columns)
         return f"{self.source.model._meta.label_lower}: {ordering}"
 
     def reverse(self) -> Keyset:
@@ -53,65 +64,58 @@ class Keyset:
     def within(
         self, start: Position | None, end: Position | None, connection: BaseDatabaseWrapper
     ) -> Keyset:
-        """Return the same order of the rows behind `start` up to and with `end` alone."""
-        ranges = between(self.columns, start, end, connection)
-        return replace(self, source=filter_internals.restrict(self.source, ranges))
+        """Return the same order of only the rows after `start` up to and with `end`."""
+        ranges = between(self.columns, start, end, database_of(connection))
+        return replace(self, source=restrict(self.source, ranges))
 
     def filter(
-        self,
-        start: Position | None,
-        end: Position | None,
-        connection: BaseDatabaseWrapper,
+        self, start: Position | None, end: Position | None, connection: BaseDatabaseWrapper
     ) -> QuerySet[Any, Any]:
-        """Return the rows behind `start` up to and with `end`, as a plain QuerySet."""
-        written = order_internals.written_ordering(self.source)
+        """Return the rows after `start` up to and with `end`, as a plain QuerySet."""
         ties = [column.tie_breaker for column in self.columns if column.tie_breaker]
-        if order_internals.is_reversed(self.source):
-            ties = [_turned_round(name) for name in ties]
-        ranges = between(self.columns, start, end, connection)
-        return filter_internals.restrict(self.source, ranges).order_by(*written, *ties)
+        if is_reversed(self.source):
+            ties = [reversed_name(name) for name in ties]
+        within = self.within(start, end, connection).source
+        return within.order_by(*written_ordering(self.source), *ties)
 
 
-def keyset_of(queryset: QuerySet[Any, Any]) -> Keyset:
+def keyset_of(queryset: QuerySet[Any, Any] | RawQuerySet[Any]) -> Keyset:
     """Return the total order of `queryset`, made total by the primary key where need be.
 
     Runs no query and needs no live connection. Raises `KeysetError` for a query that
     has no place in an order, naming the part.
     """
-    refuse_query(queryset)
+    if isinstance(queryset, RawQuerySet):
+        raise refusal("raw()", "no condition can be added to raw SQL")
+    if part := unordered_part(queryset):
+        raise refusal(part, "its rows depend on rows outside of a chunk")
     source = queryset.all()
-    columns: list[KeyColumn] = []
-    for term in order_internals.resolve_ordering(source):
-        columns += _columns_of(term, source)
-    columns = _without_repeats(columns)
+    terms = resolve_ordering(source)
+    info = QueryInfo.of(source)
+    refuse_query(info, source.model)
+    columns = _telling(column for term in terms for column in _columns_of(term, source, info))
     for column in columns:
-        refuse_column(column.expression, connections[source.db])
-    refuse_repeats(source, (column.expression for column in columns))
-    columns += missing_columns(columns, source)
+        refuse_column(column.expression, connections[planning_alias(source)])
+    refuse_repeats(info, (column.expression for column in columns))
+    columns += missing_columns(columns, source, info)
     return Keyset(tuple(columns), source)
 
 
-def _columns_of(term: OrderBy, source: QuerySet[Any, Any]) -> list[KeyColumn]:
+def _columns_of(term: OrderBy, source: QuerySet[Any, Any], info: QueryInfo) -> list[KeyColumn]:
+    nulls_first = True if term.nulls_first else False if term.nulls_last else None
     return [
-        key_column(
-            expression,
-            source,
-            descending=term.descending,
-            nulls_first=True if term.nulls_first else False if term.nulls_last else None,
-        )
+        key_column(expression, source, info, descending=term.descending, nulls_first=nulls_first)
         for expression in unfold(term.expression)
     ]
 
 
-def _without_repeats(columns: Iterable[KeyColumn]) -> list[KeyColumn]:
+def _telling(columns: Iterable[KeyColumn]) -> list[KeyColumn]:
+    """Leave out the columns that tell no rows apart: constants and repeats."""
     unique: dict[Any, KeyColumn] = {}
     for column in columns:
-        unique.setdefault(column.expression, column)
+        if not is_constant(column.expression):
+            unique.setdefault(column.expression, column)
     return list(unique.values())
-
-
-def _turned_round(name: str) -> str:
-    return name[1:] if name.startswith("-") else f"-{name}"
 
 
 __all__ = ["KeyColumn", "Keyset", "KeysetError", "Position", "keyset_of"]

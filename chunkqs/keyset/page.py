@@ -10,11 +10,11 @@ from typing import Any
 from django.db.models import QuerySet
 from django.db.models.lookups import IsNull
 
-from chunkqs.django_internals.compiler import Compiled, Statement, compile_select
-
+from ..django_internals.compiler import Block, Extra, Statement
 from .columns import KeyColumn
-from .predicates import Position
-from .query import LIMIT, KeysetQuery, Open, Template
+from .query import KeysetQuery
+from .ranges import Position
+from .template import LIMIT, Open, Template
 
 
 class PageQuery(KeysetQuery):
@@ -29,28 +29,37 @@ class PageQuery(KeysetQuery):
         """Yield one query; one for each segment where rows are locked, which no UNION does."""
         segments = list(super().statements(start, end))
         if len(segments) > 1 and not self.locks:
-            yield partial(self._united, segments)
+            yield partial(self._of_all, segments)
         else:
-            yield from (partial(self._alone, segment) for segment in segments)
+            yield from (partial(self._of_one, segment) for segment in segments)
 
-    @property
-    def places(self) -> Sequence[int]:
-        """Where the key columns stand in a raw row."""
-        return self._compiled.places[: self._width]
+    def learn(self, column_types: Sequence[Any], block: Block) -> bool:
+        """Learn from each row: the first that is shown becomes a position, too, not only the
+        last that is read."""
+        learn = super().learn
+        return any(learn(column_types, [raw_row]) for raw_row in block)
 
-    def _alone(self, segment: Open, limit: int) -> Statement:
-        return self._sort_length.applied(segment(limit))
+    def _of_one(self, segment: Open, limit: int) -> Statement:
+        return self._sorted(super()._trimmed(segment(limit)))
 
-    def _united(self, segments: list[Open], limit: int) -> Statement:
+    def _of_all(self, segments: list[Open], limit: int) -> Statement:
         union = self._union([segment(limit) for segment in segments], self.keyset.columns)
         statement = Statement(union.sql.replace(str(LIMIT), str(limit)), union.params)
-        return self._sort_length.applied(statement)
+        return self._sorted(super()._trimmed(statement))
 
     def _filled(
         self, template: Template, start: Position | None, end: Position | None, limit: int
     ) -> Statement:
         """Fill in a segment, which may become a part of a larger statement."""
         return template.fill(start, end, limit)
+
+    def _trimmed(self, statement: Statement) -> Statement:
+        """Leave the columns that a segment is sorted by to the union of all segments."""
+        return statement
+
+    def _part(self, queryset: QuerySet[Any, Any], is_alone: bool) -> Statement | None:
+        """Compile a range with the columns that the union of all segments is sorted by."""
+        return self._compile(queryset, *self._sort_columns, *self._flags).statement
 
     @cached_property
     def _misplaced(self) -> list[KeyColumn]:
@@ -63,21 +72,25 @@ class PageQuery(KeysetQuery):
         return [column for column in self.keyset.columns if self._is_misplaced(column)]
 
     def _is_misplaced(self, column: KeyColumn) -> bool:
-        usual = replace(column, nulls_first=None).has_nulls_first(self.connection)
+        usual = replace(column, nulls_first=None).has_nulls_first(self.database)
         return column.nullable and column.nulls_first not in (None, usual)
 
+    @property
+    def _flags(self) -> list[Extra]:
+        return [Extra(IsNull(column.expression, True)) for column in self._misplaced]
+
+    def _flag_places(self) -> Sequence[int]:
+        ordered = self._ordered(self.keyset.columns)
+        compiled = self._compile(ordered, *self._sort_columns, *self._flags)
+        return compiled.places[-len(self._misplaced) :]
+
     def _numbered(self, columns: Sequence[KeyColumn]) -> Iterator[str]:
-        if self.connection.features.supports_order_by_nulls_modifier:
+        if not self._misplaced:
             yield from super()._numbered(columns)
             return
-        flags = dict(zip(self._misplaced, self._compiled.places[self._width :], strict=True))
+        flags = dict(zip(self._misplaced, self._flag_places(), strict=True))
         bare = [replace(column, nulls_first=None) for column in columns]
         for column, number in zip(columns, super()._numbered(bare), strict=True):
             if column in flags:
                 yield f"{flags[column] + 1}{' DESC' if column.nulls_first else ''}"
             yield number
-
-    def _compile(self, queryset: QuerySet[Any, Any]) -> Compiled:
-        flags = [IsNull(column.expression, True) for column in self._misplaced]
-        extra = [*self.keyset.expressions, *flags]
-        return compile_select(queryset[:LIMIT], self.connection, extra=extra)

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC
+from dataclasses import replace
 from functools import cached_property, partial
 from typing import Any, NamedTuple
 
@@ -13,71 +12,40 @@ from django.db.models import QuerySet
 from django.db.models.expressions import OrderBy
 from django.db.models.sql.compiler import SQLCompiler
 
-from ..databases.mysql.sort_length import SortLength
-from ..django_internals import filters as filter_internals
-from ..django_internals import queries as order_internals
-from ..django_internals.compiler import Block, Compiled, Statement, compile_select
-from ..errors import KeysetError
-from .access_path import access_of
-from .columns import KeyColumn, is_moment
+from ..databases import database_of
+from ..databases.transport import VALUE, Transport
+from ..django_internals.compiler import (
+    Block,
+    Compiled,
+    Extra,
+    Statement,
+    compile_select,
+    fetched_width,
+)
+from ..django_internals.queries import as_intervals, ordered_by, restrict, without_lock
+from .access_path import access_path_of
+from .checks import check_block
+from .columns import TYPE_ALONE, KeyColumn, KeyValue
 from .keyset import Keyset
-from .predicates import Position, between, separately_between
-from .ranges import Stretch, stretches
+from .lessons import Lessons
+from .predicates import at, between, of_segment, separately_between, until
+from .ranges import Position, Segment, segments
+from .template import LIMIT, Open, Template, filled, nulls, slots
 
-#: Stands for the number of rows in a compiled statement; no table has as many.
-LIMIT = 8_888_888_888_888_888_887
 NULLS = {None: "", True: " NULLS FIRST", False: " NULLS LAST"}
 
 
-#: A statement that waits for the number of rows.
-Open = Callable[[int], Statement]
+class Reached(tuple[Any, ...]):
+    """The position of a row that the walk itself has read."""
 
 
-class Segment(NamedTuple):
+class CountedSegment(NamedTuple):
     """Rows that lie together in an order and are read by one statement."""
 
     row_at: Callable[[int], Statement]
     """Makes the statement of the one row that comes after so many others."""
     count_rows: Callable[[], int]
     """Counts the rows, by a query."""
-
-
-class Slot(NamedTuple):
-    """Stands for a value of a position among the parameters of a compiled statement."""
-
-    end: bool
-    """Whether the position is the one to stop at, not the one to start behind."""
-    column: int
-
-    def value(self, start: Position | None, end: Position | None) -> Any:
-        """Return what the slot is filled with."""
-        return ((end if self.end else start) or ())[self.column]
-
-
-@dataclass(frozen=True)
-class Template:
-    """A compiled statement with slots for positions and for the number of rows."""
-
-    parts: list[str]
-    """The SQL, split where the number of rows goes."""
-    params: tuple[Any, ...]
-    slots: list[tuple[int, Slot]]
-
-    @classmethod
-    def of(cls, statement: Statement) -> Template:
-        slots = [(i, param) for i, param in enumerate(statement.params) if type(param) is Slot]
-        return cls(statement.sql.split(str(LIMIT)), statement.params, slots)
-
-    def fill(
-        self, start: Position | None, end: Position | None, limit: int, offset: int = 0
-    ) -> Statement:
-        params = list(self.params)
-        for index, slot in self.slots:
-            params[index] = slot.value(start, end)
-        # Each range that is read by itself may have the rows to leave out, and those behind.
-        sql = "".join(f"{part}{limit + offset}" for part in self.parts[:-2])
-        limited = f"{limit} OFFSET {offset}" if offset else f"{limit}"
-        return Statement(f"{sql}{self.parts[-2]}{limited}{self.parts[-1]}", tuple(params))
 
 
 class KeysetQuery:
@@ -87,20 +55,22 @@ class KeysetQuery:
     costs no more than putting its values in. Runs no query.
     """
 
-    def __init__(self, keyset: Keyset, connection: BaseDatabaseWrapper) -> None:
+    def __init__(
+        self, keyset: Keyset, connection: BaseDatabaseWrapper, lessons: Lessons | None = None
+    ) -> None:
         self.keyset = keyset
         self.connection = connection
-        self._width = len(keyset.columns)
-        self._sort_length = SortLength(connection)
-        self._access = access_of(keyset, connection)
-        self._source = filter_internals.as_intervals(keyset.source, self._access.pinned)
+        self.database = database_of(connection)
+        self.lessons = lessons or Lessons.before_any_row(keyset.columns, self.database)
+        self._access_path = access_path_of(keyset, self.database)
+        self._source = as_intervals(keyset.source, self._access_path.pinned)
         self._templates: dict[Any, Template | None] = {}
-        self._pinned = _pinned_places(keyset)
-        self._seen: list[Position] = []
-        self._moments = {
+        self._compilations: dict[tuple[Transport, ...], Compiled] = {}
+        self._united: dict[tuple[Transport, ...], Compiled] = {}
+        self._pinned = {
             place
             for place, column in enumerate(keyset.columns)
-            if is_moment(column.expression, connection)
+            if column.expression in keyset.info.pinned
         }
 
     @property
@@ -111,104 +81,133 @@ class KeysetQuery:
     @property
     def places(self) -> Sequence[int]:
         """Where the key columns stand in a raw row of any of the statements."""
-        return self._compiled.places
+        return self._compiled.places[: len(self.keyset.columns)]
 
-    @cached_property
+    @property
+    def extra(self) -> list[Extra]:
+        """The columns that positions are made of, and those that show of which types they are."""
+        expressions = [column.expression for column in self.keyset.columns]
+        values = [
+            Extra(KeyValue(expression, transport))
+            for expression, transport in zip(expressions, self.lessons.transports, strict=True)
+        ]
+        if not self.database.knows_types:
+            return values
+        return values + [Extra(KeyValue(one, TYPE_ALONE), shown_by=one) for one in expressions]
+
+    @property
     def _compiled(self) -> Compiled:
-        return self._compile(self._ordered(self.keyset.columns))
+        transports = self.lessons.transports
+        if transports not in self._compilations:
+            ordered = self._ordered(self.keyset.columns)
+            self._compilations[transports] = self._compile(ordered)
+        return self._compilations[transports]
 
     def statements(self, start: Position | None, end: Position | None) -> Iterator[Open]:
-        """Yield the queries of the rows behind `start`, none of them behind `end`, in order.
+        """Yield the queries of the rows after `start`, none of them after `end`, in order.
 
         One is run after the other until there are rows enough; mostly the first has them.
         """
         for template, _ in self._segments(start, end):
             yield partial(self._filled, template, start, end)
 
-    def segments(self, start: Position | None) -> Iterator[Segment]:
+    def counted_segments(self, start: Position | None) -> Iterator[CountedSegment]:
         """Yield the rows after `start` by the segments that `statements()` reads, to count them."""
-        for template, stretch in self._segments(start, None):
-            yield Segment(
-                partial(self._row_at, template, start), partial(self._count, stretch, start, None)
+        for template, segment in self._segments(start, None):
+            yield CountedSegment(
+                partial(self._row_at, template, start), partial(self._count, segment, start)
             )
 
     def _segments(
         self, start: Position | None, end: Position | None
-    ) -> Iterator[tuple[Template, Stretch]]:
-        kept = self._kept(start, end)
-        shape = _nulls(start), _nulls(end), len(kept)
-        whole = Stretch(
+    ) -> Iterator[tuple[Template, Segment]]:
+        kept = self._compared(start, end)
+        shape = nulls(start), nulls(end), len(kept), self.lessons.transports
+        whole = Segment(
             [self.keyset.columns[place] for place in kept],
-            _slots(start, kept, False),
-            _slots(end, kept, True),
+            slots(start, kept, False),
+            slots(end, kept, True),
         )
-        for number, stretch in enumerate(stretches(whole, self.connection)):
+        for number, segment in enumerate(segments(whole, self.database)):
             if (shape, number) not in self._templates:
-                self._templates[shape, number] = self._template(stretch)
+                self._templates[shape, number] = self._template(segment)
             if template := self._templates[shape, number]:
-                yield template, stretch
+                yield template, segment
 
     def _row_at(self, template: Template, start: Position | None, offset: int) -> Statement:
-        return self._sort_length.applied(template.fill(start, None, 1, offset))
+        return self._sorted(template.fill(start, None, 1, offset))
 
-    def _count(self, stretch: Stretch, start: Position | None, end: Position | None) -> int:
-        ranges = between(
-            stretch.columns,
-            _values(stretch.start, start, end),
-            _values(stretch.end, start, end),
-            self.connection,
-        )
-        return filter_internals.restrict(self._source, [*stretch.conditions, *ranges]).count()
+    def _count(self, segment: Segment, start: Position | None) -> int:
+        after = filled(segment.start, start, None)
+        ranges = between(segment.columns, after, None, self.database)
+        return restrict(self._source, [*of_segment(segment), *ranges]).count()
 
-    def _kept(self, start: Position | None, end: Position | None) -> Sequence[int]:
+    def _compared(self, start: Position | None, end: Position | None) -> Sequence[int]:
         """Return the places of the columns to compare: not those that are the same in all rows.
 
-        Those are in the filters already, and compared once more would keep PostgreSQL and
-        SQLite from the other columns in an index. A position that was given may be of others.
+        Those are in the filters already. Compared once more, they would keep PostgreSQL and
+        SQLite from the other columns in an index. A position that was given from outside may
+        have other values in them.
         """
-        places = range(self._width)
-        if not self._seen or len(self._pinned) == self._width:
-            return places
-        seen = self._seen[0]
+        places = range(len(self.keyset.columns))
         positions = [position for position in (start, end) if position is not None]
-        if any(position[place] != seen[place] for position in positions for place in self._pinned):
+        own = next((one for one in positions if isinstance(one, Reached)), None)
+        if own is None or len(self._pinned) == len(places):
+            return places
+        if any(one[place] != own[place] for one in positions for place in self._pinned):
             return places
         return [place for place in places if place not in self._pinned]
 
     def _filled(
         self, template: Template, start: Position | None, end: Position | None, limit: int
     ) -> Statement:
-        return self._sort_length.applied(template.fill(start, end, limit))
+        return self._sorted(template.fill(start, end, limit))
 
-    def is_in_place(self, raw_row: Sequence[Any]) -> bool:
-        """Tell whether the row that a statement ended with is the last by comparison, too.
+    def _sorted(self, statement: Statement) -> Statement:
+        """Return `statement` as one that sorts by as much of each value as is known to matter."""
+        length = self.lessons.sort_length
+        return self.database.sorted_by(statement, length) if length else statement
 
-        Where it may not be, the same statement made anew gets it right. MySQL and MariaDB
-        sort long values by their beginnings.
+    def learn(self, column_types: Sequence[Any], block: Block) -> bool:
+        """Learn from a block how to read rows like these; return whether to read it again.
+
+        `column_types` are those of all its columns, as the database names them. Raises
+        KeysetError for a type whose values have no exact way there and back.
         """
-        return self._sort_length.suffices(self.position(raw_row))
+        if not block:
+            return False
+        if self.learn_types(column_types):
+            return True
+        return self.lessons.learn_length(self.position(block[-1]), self.database)
+
+    def learn_types(self, column_types: Sequence[Any]) -> bool:
+        """Learn from the types of all columns of a raw row; return whether to read otherwise."""
+        if self.lessons.knows_types or not self.database.knows_types:
+            return False
+        types = [column_types[place] for place in self._compiled.places[len(self.places) :]]
+        return self.lessons.learn_types(types, self.keyset.columns, self.database)
 
     def position(self, raw_row: Sequence[Any]) -> Position:
         """Return the position of a raw row that one of the statements fetched."""
-        position = tuple(_kept_value(raw_row[place]) for place in self.places)
-        if self._moments:
-            position = tuple(
-                value.replace(tzinfo=UTC) if place in self._moments and value else value
-                for place, value in enumerate(position)
-            )
-        if self._pinned and not self._seen:
-            self._seen.append(position)
-        return position
+        transports = self.lessons.transports
+        return Reached(
+            _loaded(raw_row[place], transport)
+            for place, transport in zip(self.places, transports, strict=True)
+        )
+
+    def check(self, start: Position | None, block: Block) -> None:
+        """Raise KeysetError unless each row of a block has a place of its own, after `start`."""
+        check_block(self.keyset, block, self.places, self.position, start)
 
     @cached_property
     def keys(self) -> KeysetQuery:
-        """The same walk, of which only the positions are asked, and nothing is locked."""
+        """The same walk, reading only the positions, without a lock."""
         return self._bare(self.keyset)
 
     @property
     def locks(self) -> bool:
-        """Whether the rows are locked, and may be others once that is done."""
-        return order_internals.is_locking(self.keyset.source)
+        """Whether the rows are locked, and may have been updated before they are."""
+        return self.keyset.info.is_locking
 
     @cached_property
     def keys_from_end(self) -> KeysetQuery:
@@ -216,62 +215,69 @@ class KeysetQuery:
         return self._bare(self.keyset.reverse())
 
     def _bare(self, keyset: Keyset) -> KeysetQuery:
-        source = order_internals.without_lock(keyset.source)
-        if not order_internals.groups(source) and not order_internals.is_distinct(source):
+        source = without_lock(keyset.source)
+        if keyset.info.repeats_rows:
             source = source.values_list("pk")
-        query = KeysetQuery(replace(keyset, source=source), self.connection)
-        query._sort_length, query._seen = self._sort_length, self._seen
-        return query
+        return KeysetQuery(replace(keyset, source=source), self.connection, self.lessons)
 
-    def check_progress(self, start: Position, block: Block) -> None:
-        """Raise KeysetError if the row at `start` came again in the block behind it.
+    def rows_at(self, position: Position, last: Position | None = None) -> Statement | None:
+        """Return the query of the rows at `position` that are not after `last`: two at most."""
+        columns = self.keyset.columns
+        conditions = at(columns, position, self.database)
+        if last is not None:
+            conditions.append(until(columns, last, self.database))
+        rows = restrict(without_lock(self.keyset.source).order_by(), conditions)
+        return compile_select(rows[:2], self.connection).statement
 
-        A walk that does not get ahead would never end.
-        """
-        last, text, place = start[-1], repr(start), self.places[-1]
-        likely = block if last != last else [row for row in block if row[place] == last]
-        came = any(
-            # NaN equals nothing, but looks the same.
-            position == start or repr(position) == text
-            for position in map(self.position, likely)
-        )
-        if came:
-            raise KeysetError(
-                "The walk did not get ahead: the row that ended one chunk came again in the "
-                "next. A value of the order does not compare as equal to itself, once it has "
-                "been read. Use another order, or stream()."
-            )
+    def _template(self, segment: Segment) -> Template | None:
+        ordered = restrict(self._ordered(segment.columns), of_segment(segment))
+        ranges = [restrict(ordered, conditions) for conditions in self._ranges(segment)]
+        parts = [self._part(part, is_alone=len(ranges) == 1) for part in ranges]
+        statements = [statement for statement in parts if statement is not None]
+        if not statements:
+            return None
+        if len(ranges) == 1:
+            return Template.of(statements[0])
+        return Template.of(self._trimmed(self._union(statements, segment.columns)))
 
-    def _template(self, stretch: Stretch) -> Template | None:
-        ordered = filter_internals.restrict(self._ordered(stretch.columns), stretch.conditions)
-        compiled = (
-            self._compile(filter_internals.restrict(ordered, conditions)).statement
-            for conditions in self._ranges(stretch)
-        )
-        statements = [statement for statement in compiled if statement is not None]
-        if len(statements) > 1:
-            return Template.of(self._union(statements, stretch.columns))
-        return Template.of(statements[0]) if statements else None
-
-    def _ranges(self, stretch: Stretch) -> Iterable[Sequence[Any]]:
+    def _ranges(self, segment: Segment) -> Iterable[Sequence[Any]]:
         """Return the conditions of each range that is read by itself, the nearest first."""
-        columns, start, end, _ = stretch
-        if start is None or not self._access.ranges_apart:
-            return [between(columns, start, end, self.connection)]
-        return separately_between(columns, start, end, self.connection)
+        columns, start, end, _ = segment
+        if start is None or not self._access_path.ranges_apart:
+            return [between(columns, start, end, self.database)]
+        return separately_between(columns, start, end, self.database)
+
+    def _part(self, queryset: QuerySet[Any, Any], is_alone: bool) -> Statement | None:
+        """Compile one range, with the columns that a union of several is sorted by."""
+        return self._compile(queryset, *([] if is_alone else self._sort_columns)).statement
+
+    @property
+    def _sort_columns(self) -> list[Extra]:
+        """The columns to sort a union by, where what positions are made of sorts otherwise."""
+        if all(transport.sorts for transport in self.lessons.transports):
+            return []
+        return [Extra(KeyValue(column.expression, VALUE)) for column in self.keyset.columns]
+
+    @property
+    def _with_sort_columns(self) -> Compiled:
+        """The whole walk with the columns to sort a union by at the end of a raw row."""
+        transports = self.lessons.transports
+        if transports not in self._united:
+            ordered = self._ordered(self.keyset.columns)
+            self._united[transports] = self._compile(ordered, *self._sort_columns)
+        return self._united[transports]
 
     def _ordered(self, columns: Iterable[KeyColumn]) -> QuerySet[Any, Any]:
-        front = [OrderBy(column, descending=down) for column, down in self._access.front]
-        return order_internals.ordered_by(self._source, [*front, *map(self._order, columns)])
+        return ordered_by(self._source, [*self._access_path.front, *map(self._order, columns)])
 
     def _order(self, column: KeyColumn) -> OrderBy:
         """Name the place of NULLs where there are none, if an index is declared that does."""
         first = self.keyset.columns[0]
-        is_named = self._access.names_nulls and column.expression == first.expression
+        is_named = self._access_path.names_nulls and column.expression == first.expression
         return (first if is_named else column).order()
 
     def _union(self, statements: Sequence[Statement], columns: Sequence[KeyColumn]) -> Statement:
-        wrapped = "SELECT * FROM (%s)" if self.connection.vendor == "sqlite" else "(%s)"
+        wrapped = "SELECT * FROM (%s)" if self.database.nests_union_members else "(%s)"
         union = " UNION ALL ".join(wrapped.replace("%s", s.sql) for s in statements)
         params = [param for statement in statements for param in statement.params]
         order = ", ".join(self._numbered(columns))
@@ -279,41 +285,35 @@ class KeysetQuery:
 
     def _numbered(self, columns: Sequence[KeyColumn]) -> Iterator[str]:
         """Yield the terms of an ORDER BY that names each column by its number in a raw row."""
-        keyed = zip(self.keyset.columns, self.places, strict=True)
+        width = len(self.keyset.columns)
+        places = self._with_sort_columns.places[-width:] if self._sort_columns else self.places
+        keyed = zip(self.keyset.columns, places, strict=True)
         numbers = {column.expression: place + 1 for column, place in keyed}
-        return (_numbered(numbers[column.expression], column) for column in columns)
+        for column in columns:
+            yield f"{numbers[column.expression]}{_direction(column)}"
 
-    def _compile(self, queryset: QuerySet[Any, Any]) -> Compiled:
-        return compile_select(queryset[:LIMIT], self.connection, extra=self.keyset.expressions)
+    def _trimmed(self, statement: Statement) -> Statement:
+        """Return a union without the columns that it is sorted by, which a driver may not be able
+        to read."""
+        width = fetched_width(self._compiled.compiler)
+        full = fetched_width(self._with_sort_columns.compiler)
+        if width == full or not self.database.names_derived_columns:
+            return statement
+        names = [f"c{number}" for number in range(1, full + 1)]
+        order = ", ".join(f"c{term}" for term in self._numbered(self.keyset.columns))
+        sql = f"SELECT {', '.join(names[:width])} FROM ({statement.sql}) AS united"
+        return Statement(f"{sql} ({', '.join(names)}) ORDER BY {order}", statement.params)
+
+    def _compile(self, queryset: QuerySet[Any, Any], *more: Extra) -> Compiled:
+        return compile_select(queryset[:LIMIT], self.connection, [*self.extra, *more])
 
 
-def _numbered(number: int, column: KeyColumn) -> str:
+def _direction(column: KeyColumn) -> str:
     nulls = NULLS[column.nulls_first if column.nullable else None]
-    return f"{number}{' DESC' if column.descending else ''}{nulls}"
+    return f"{' DESC' if column.descending else ''}{nulls}"
 
 
-def _nulls(position: Position | None) -> tuple[bool, ...] | None:
-    return None if position is None else tuple(value is None for value in position)
-
-
-def _slots(position: Position | None, places: Sequence[int], end: bool) -> Position | None:
-    if position is None:
-        return None
-    return tuple(None if position[place] is None else Slot(end, place) for place in places)
-
-
-def _values(
-    slots: Position | None, start: Position | None, end: Position | None
-) -> Position | None:
-    if slots is None:
-        return None
-    return tuple(None if slot is None else slot.value(start, end) for slot in slots)
-
-
-def _kept_value(value: Any) -> Any:
-    return bytes(value) if type(value) is memoryview else value
-
-
-def _pinned_places(keyset: Keyset) -> list[int]:
-    pinned = filter_internals.pinned(keyset.source)
-    return [n for n, column in enumerate(keyset.columns) if column.expression in pinned]
+def _loaded(value: Any, transport: Transport) -> Any:
+    if value is None or transport.load is None:
+        return bytes(value) if type(value) is memoryview else value
+    return transport.load(value)

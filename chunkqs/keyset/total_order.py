@@ -1,37 +1,151 @@
-"""What makes an order total: a unique set of columns among it, or the primary key added."""
+"""Which orders can be walked, and what makes them total.
+
+An order is total with a unique set of columns among it; else the primary key is added.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from django.db.models import BaseConstraint, Field, Model, QuerySet, UniqueConstraint
+from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models import (
+    BaseConstraint,
+    Field,
+    JSONField,
+    Model,
+    QuerySet,
+    UniqueConstraint,
+)
 from django.db.models.expressions import Col
+from django.db.models.functions import Now, Random
 
-from ..django_internals import queries as order_internals
-from .columns import KeyColumn, key_column
+from ..databases import database_of
+from ..django_internals.expressions import field_of, flattened, unfold
+from ..django_internals.queries import QueryInfo, is_reversed
+from ..errors import KeysetError
+from .columns import KeyColumn, key_column, name_of
+from .lessons import ADVICE
+
+#: Types that some database cannot compare, or that a position cannot hold, by class name.
+WITHOUT_ORDER = {"HStoreField", "RangeField", "BaseSpatialField", "SearchVectorField"}
+#: Functions with a new value in each query, by their names in SQL and in Django 6.1.
+VOLATILE = re.compile(
+    r"\b(?:RAND|RANDOM|(?:GEN_)?RANDOM_?UUID|UUID|UUIDV?[47]|UUID_V[47]|NOW|SYSDATE"
+    r"|(?:CURRENT|LOCAL|STATEMENT|CLOCK|TRANSACTION|UTC)_(?:TIME(?:STAMP)?|DATE))\b"
+)
+#: Types of MySQL that have two orders.
+NUMBERED = ("enum(", "set(")
 
 
-def missing_columns(columns: Sequence[KeyColumn], source: QuerySet[Any, Any]) -> list[KeyColumn]:
-    """Return the columns that the order of `source` needs behind it to be total.
+def refuse_query(info: QueryInfo, model: type[Model]) -> None:
+    """Raise KeysetError if the rows of a query cannot be told apart by a key."""
+    if info.is_distinct:
+        _refuse_without_key("distinct()", info.selected, info, model)
+    if info.is_grouped:
+        _refuse_without_key("values() with an aggregate", info.group_by, info, model)
+
+
+def refuse_column(expression: Any, connection: BaseDatabaseWrapper) -> None:
+    """Raise KeysetError if `expression` is nothing to walk along. No query."""
+    if expression.contains_over_clause:
+        raise refusal("order by a window function", "its value depends on all rows")
+    if any(_is_volatile(part) for part in flattened(expression)):
+        raise refusal(
+            "random order" if _is_random(expression) else "order by the current time",
+            "the order is another in each query",
+        )
+    field = field_of(expression)
+    if database_of(connection).has_numbered_types:
+        _refuse_numbered(expression, getattr(field, "target_field", field), connection)
+    if isinstance(field, JSONField) or any(c.__name__ in WITHOUT_ORDER for c in type(field).mro()):
+        raise refusal(f"order by {name_of(expression)}", f"a {type(field).__name__} has no order")
+
+
+def _refuse_numbered(expression: Any, field: Any, connection: BaseDatabaseWrapper) -> None:
+    # Django's own fields are of no such type, and would ask the server which type they are.
+    if field is None or type(field).db_type is Field.db_type:
+        return
+    db_type = field.db_type(connection) or ""
+    if db_type.lower().startswith(NUMBERED):
+        raise refusal(
+            f"order by {name_of(expression)}",
+            f"an {db_type} is sorted by its number, but compared as text",
+        )
+
+
+def refuse_repeats(info: QueryInfo, ordering: Iterable[Any]) -> None:
+    """Raise KeysetError if groups or distinct() leave rows apart that the key does not tell."""
+    if info.repeats_rows:
+        return
+    selected = info.selected or info.annotations
+    for expression in [*ordering, *selected, *(info.group_by or ())]:
+        # An aggregate brings the joined rows together.
+        parts = () if expression.contains_aggregate else flattened(expression)
+        if any(isinstance(part, Col) and part.alias in info.repeating for part in parts):
+            raise refusal(
+                f"{'groups' if info.is_grouped else 'distinct()'} with {name_of(expression)} of a "
+                "to-many relation",
+                "the key does not tell its rows apart",
+            )
+
+
+def _refuse_without_key(
+    part: str, selected: tuple[Any, ...] | None, info: QueryInfo, model: type[Model]
+) -> None:
+    if selected is None:
+        return
+    columns = [column for expression in selected for column in unfold(expression)]
+    for field in model._meta.pk_fields:
+        if field.get_col(info.base_alias) not in columns:
+            raise refusal(f"{part} without the primary key", "its rows have no key")
+
+
+def _is_volatile(expression: Any) -> bool:
+    return isinstance(expression, (Random, Now)) or bool(VOLATILE.search(_written(expression)))
+
+
+def _written(expression: Any) -> str:
+    """Return what an expression is called, in Django and in SQL."""
+    given = getattr(expression, "extra", {})
+    names = [given.get(n) or getattr(expression, n, None) for n in ("function", "template")]
+    return " ".join([type(expression).__name__, *(n for n in names if isinstance(n, str))]).upper()
+
+
+def _is_random(expression: Any) -> bool:
+    return any("RAND" in text or "UUID" in text for text in map(_written, flattened(expression)))
+
+
+def refusal(part: str, reason: str) -> KeysetError:
+    """Return the error that says why a query cannot be walked, and what to use instead."""
+    return KeysetError(f"A walk by keyset cannot follow this query: {part} ({reason}).{ADVICE}")
+
+
+def missing_columns(
+    columns: Sequence[KeyColumn], source: QuerySet[Any, Any], info: QueryInfo
+) -> list[KeyColumn]:
+    """Return the columns to add to the order of `source` to make it total.
 
     They go in the direction of the order's last column, so that an order of one
     direction stays one.
     """
-    descending = columns[-1].descending if columns else order_internals.is_reversed(source)
-    missing = [] if _is_total(columns, source) else _primary_key(source, descending)
-    if not order_internals.groups(source) and not order_internals.is_distinct(source):
-        missing += _to_many_keys(source, descending)
+    descending = columns[-1].descending if columns else is_reversed(source)
+    missing: list[KeyColumn] = []
+    if not _is_total(columns, source.model, info):
+        missing += _primary_key(source, info, descending)
+    if info.repeats_rows:
+        missing += _to_many_keys(source, info, descending)
     present = {column.expression for column in columns}
     return [column for column in missing if column.expression not in present]
 
 
-def _primary_key(source: QuerySet[Any, Any], descending: bool) -> list[KeyColumn]:
-    alias = order_internals.base_alias(source)
+def _primary_key(source: QuerySet[Any, Any], info: QueryInfo, descending: bool) -> list[KeyColumn]:
     return [
         key_column(
-            field.get_col(alias),
+            field.get_col(info.base_alias),
             source,
+            info,
             descending=descending,
             tie_breaker=f"-{field.attname}" if descending else field.attname,
         )
@@ -39,23 +153,22 @@ def _primary_key(source: QuerySet[Any, Any], descending: bool) -> list[KeyColumn
     ]
 
 
-def _to_many_keys(source: QuerySet[Any, Any], descending: bool) -> list[KeyColumn]:
-    """Tell apart the rows that a to-many join makes of one: by the keys of the joined."""
+def _to_many_keys(source: QuerySet[Any, Any], info: QueryInfo, descending: bool) -> list[KeyColumn]:
+    """Return the keys of the joined rows: a to-many join makes several rows of one."""
     return [
-        key_column(field.get_col(alias), source, descending=descending)
-        for alias, model in order_internals.to_many_joins(source).items()
+        key_column(field.get_col(alias), source, info, descending=descending)
+        for alias, model in info.to_many_joins.items()
         for field in model._meta.pk_fields
     ]
 
 
-def _is_total(columns: Sequence[KeyColumn], source: QuerySet[Any, Any]) -> bool:
-    alias = order_internals.base_alias(source)
+def _is_total(columns: Sequence[KeyColumn], model: type[Model], info: QueryInfo) -> bool:
     ordered = {
         column.expression.target
         for column in columns
-        if isinstance(column.expression, Col) and column.expression.alias == alias
+        if isinstance(column.expression, Col) and column.expression.alias == info.base_alias
     }
-    return any(unique <= ordered for unique in _unique_sets(source.model))
+    return any(unique <= ordered for unique in _unique_sets(model))
 
 
 def _unique_sets(model: type[Model]) -> Iterator[set[Field[Any, Any]]]:
@@ -71,7 +184,7 @@ def _unique_sets(model: type[Model]) -> Iterator[set[Field[Any, Any]]]:
 
 
 def _constrained(constraints: Iterable[BaseConstraint]) -> Iterator[Sequence[str]]:
-    """Name the fields of each constraint that holds for all rows, at all times."""
+    """Yield the fields of each constraint that holds for all rows, at all times."""
     for constraint in constraints:
         if not isinstance(constraint, UniqueConstraint):
             continue

@@ -21,7 +21,7 @@ from ..databases.private_connection import session_of
 from ..databases.session import SessionMismatch, errors_as_mismatch
 from ..django_internals.compiler import compile_select
 from ..django_internals.connections import disconnect
-from ..django_internals.queries import dump, load
+from ..django_internals.queries import unread
 from ..keyset.keyset import Keyset, keyset_of
 from ..keyset.tokens import encode
 from ..partitions.partition import KeyRange
@@ -98,7 +98,7 @@ class Job:
 
     def pickled(self) -> bytes:
         """Return the job as bytes, which `unpickled()` reads when Django is set up."""
-        return pickle.dumps((dump(self._queryset), self._func, self._walk, self._view))
+        return pickle.dumps((unread(self._queryset), self._func, self._walk, self._view))
 
     def refuse_unpicklable(self) -> None:
         """Raise TypeError where the function or the queryset cannot be sent to a process."""
@@ -107,7 +107,7 @@ class Job:
         if getattr(self._func, "__module__", "") == "__main__" and not _main_is_importable():
             raise TypeError(f"parallel(): func is in no module: {self._func!r}. {ADVICE}")
         with _refused(f"a queryset of {self._queryset.model._meta.label} cannot be pickled"):
-            dump(self._queryset)
+            pickle.dumps(unread(self._queryset))
 
     def run(self, task: Task) -> Outcome:
         """Return what the function returns for each chunk of a range: mostly, there is one."""
@@ -226,4 +226,4 @@ def unpickled(pickled: bytes) -> Job:
     if not apps.ready:
         django.setup()
     queryset, func, walk, view = pickle.loads(pickled)
-    return Job(load(queryset), func, walk, view)
+    return Job(queryset.all(), func, walk, view)

@@ -14,7 +14,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import QuerySet
 
 from ..databases.snapshot import exported_snapshot
-from ..django_internals.queries import is_locking
+from ..django_internals.routing import planning_alias
 from ..keyset.keyset import keyset_of
 from ..keyset.query import KeysetQuery
 from ..partitions.boundaries import boundaries
@@ -75,9 +75,8 @@ class ParallelResults(Generic[Result]):
         walk: Walk,
         wishes: ParallelWishes,
     ) -> None:
-        connection = connections[queryset.db]
-        refuse_transaction(connection)
-        if is_locking(queryset):
+        refuse_transaction(connections[planning_alias(queryset)])
+        if keyset_of(queryset).info.is_locking:
             raise refusal("the locks of select_for_update() would end before func is called")
         if wishes.executor is None:
             Job(queryset, func, walk, View()).refuse_unpicklable()
@@ -126,8 +125,8 @@ class Run:
         self._ordered = wishes.ordered
         self._most = TASKS_EACH * wishes.workers
         self._reading = reading
-        query = KeysetQuery(self._keyset, self._connection)
-        self._sizes = Sizing(wishes.chunk_size).start(1, row_bound(query.compiler))
+        self._query = KeysetQuery(self._keyset, self._connection)
+        self._sizes = Sizing(wishes.chunk_size).start(1, row_bound(self._query.compiler))
 
     def results(self) -> Iterator[Any]:
         """Yield the results of one task after the other. Two tasks for each worker are given out
@@ -169,7 +168,8 @@ class Run:
             if boundary is None or not boundary.rows:
                 return
             if number == 1:
-                warn_of_missing_index(self._keyset, self._connection)
+                statement = next(self._query.statements(after, None))(boundary.rows)
+                warn_of_missing_index(self._keyset, self._connection, statement)
             yield Task(number, KeyRange(after, boundary.position), boundary.rows)
             after = boundary.position
 

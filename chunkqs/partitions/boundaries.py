@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from ..keyset.keyset import Keyset, Position
-from ..keyset.query import KeysetQuery, Segment
+from ..django_internals.compiler import Block
+from ..keyset.keyset import Keyset
+from ..keyset.query import CountedSegment, KeysetQuery
+from ..keyset.ranges import Position
 
 
 class Boundary(NamedTuple):
@@ -44,19 +46,20 @@ def boundaries(
 def _seek(query: KeysetQuery, start: Position | None, rows: int) -> Boundary:
     """Find the row that is so many rows behind `start`; or count those that there are."""
     left = rows
-    for segment in query.segments(start):
-        if position := _row_at(query, segment, left - 1):
-            return Boundary(position, rows)
+    for segment in query.counted_segments(start):
+        row, types = _row_at(query, segment, left - 1)
+        if query.learn(types, row):
+            return _seek(query, start, rows)
+        if row:
+            return Boundary(query.position(row[0]), rows)
         # Rows that were inserted since the look at the last one don't count.
         left -= min(segment.count_rows(), left - 1)
     return Boundary(None, rows - left)
 
 
-def _row_at(query: KeysetQuery, segment: Segment, offset: int) -> Position | None:
+def _row_at(query: KeysetQuery, segment: CountedSegment, offset: int) -> tuple[Block, Any]:
+    """Return the row after so many others, if there is one, and the types of its columns."""
     statement = segment.row_at(offset)
     with query.connection.cursor() as cursor:
         cursor.execute(statement.sql, statement.params)
-        row = cursor.fetchone()
-    if row is not None and not query.is_in_place(row):
-        return _row_at(query, segment, offset)
-    return None if row is None else query.position(row)
+        return list(cursor.fetchmany(1)), query.database.column_types(cursor)

@@ -67,7 +67,7 @@ def before(place: Place) -> Bound:
 
 def earlier_rows(place: Place, connection: BaseDatabaseWrapper) -> Iterator[Bound]:
     """Yield the conditions of the rows before a place of one value: the nearest, then others."""
-    nulls_first = place.column.has_nulls_first(connection)
+    nulls_first = place.column.has_nulls_first(database_of(connection))
     if place.step.low is not None or not nulls_first:
         yield before(place)
     if place.step.low is not None and nulls_first and place.column.nullable:

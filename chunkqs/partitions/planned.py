@@ -14,10 +14,15 @@ from django.db.models.expressions import OrderBy
 
 from ..databases import database_of
 from ..databases.estimates import estimate
-from ..django_internals import expressions as expression_internals
-from ..django_internals import filters as filter_internals
-from ..django_internals import queries as order_internals
 from ..django_internals.compiler import Statement, compile_select
+from ..django_internals.expressions import own_field
+from ..django_internals.queries import (
+    is_whole_table,
+    ordered_by,
+    pinning_lookups,
+    restrict,
+    without_lock,
+)
 from ..errors import KeysetError
 from ..keyset.keyset import Keyset, Position, keyset_of
 from ..keyset.predicates import between
@@ -42,24 +47,24 @@ def planned(keyset: Keyset, connection: BaseDatabaseWrapper, parts: int) -> list
     table = table_keyset(keyset)
     if table is None:
         return None
-    pinned = filter_internals.pinned(keyset.source)
+    pinned = keyset.info.pinned
     free = [column for column in table.columns if column.expression not in pinned]
-    base = order_internals.base_alias(table.source)
-    fields = [expression_internals.own_field(column.expression, base) for column in free]
+    base = table.info.base_alias
+    fields = [own_field(column.expression, base) for column in free]
     names = [str(field.column) for field in fields]
     known = database_of(connection).distributions(keyset.source.model._meta.db_table, names)
     if not known or known[0].rows < FEW_ROWS:
         return None
-    planner = Planner(keyset, table, Quantiles(free, known, connection), connection)
+    planner = Planner(keyset, table, Quantiles(free, known, database_of(connection)), connection)
     return planner.boundaries(parts)
 
 
 def table_keyset(keyset: Keyset) -> Keyset | None:
     """Return the same order of the whole table; None where it is not one of the table's own."""
-    base = order_internals.base_alias(keyset.source)
+    base = keyset.info.base_alias
     terms = []
     for column in keyset.columns:
-        field = expression_internals.own_field(column.expression, base)
+        field = own_field(column.expression, base)
         if field is None:
             return None
         nulls_last = None if column.nulls_first is None else not column.nulls_first or None
@@ -90,9 +95,9 @@ class Planner:
         connection: BaseDatabaseWrapper,
     ) -> None:
         self._connection = connection
-        self._rows = order_internals.without_lock(keyset.source).order_by()
+        self._rows = without_lock(keyset.source).order_by()
         self._query = KeysetQuery(table, connection).keys
-        self._pinned = filter_internals.pinning_lookups(keyset.source)
+        self._pinned = pinning_lookups(keyset.source)
         self._quantiles = quantiles
         self._estimates: dict[Any, int] = {}
 
@@ -114,7 +119,7 @@ class Planner:
         ]
 
     def _weights(self, parts: int) -> list[Weight]:
-        if filter_internals.is_whole_table(self._rows):
+        if is_whole_table(self._rows):
             return [Weight(0.0, 1.0, self._estimate([]))]
         return weights(self._rows_until, parts, self._quantiles.edges(1 / (4 * parts)))
 
@@ -157,7 +162,7 @@ class Planner:
     def _estimate(self, bounds: Sequence[Bound]) -> int:
         key = tuple((bound.operator, bound.place.step, bound.place.share) for bound in bounds)
         if key not in self._estimates:
-            rows = filter_internals.restrict(self._rows, bounds)
+            rows = restrict(self._rows, bounds)
             self._estimates[key] = estimate(rows, self._connection)
         return self._estimates[key]
 
@@ -187,6 +192,9 @@ class Planner:
         with self._connection.cursor() as cursor:
             cursor.execute(" UNION ALL ".join(parts), params)
             found = sorted(cursor.fetchall(), key=lambda row: (row[0], row[1]), reverse=True)
+            types = self._query.database.column_types(cursor)[2:]
+        if self._query.learn(types, [row[2:] for row in found]):
+            return self._look_up(numbers, shares, start)
         nearest = {number: self._query.position(row) for number, _, *row in found}
         return sorted(nearest.items(), key=lambda one: one[0])
 
@@ -202,14 +210,12 @@ class Planner:
         """Write the query for the last row within the bounds: one look into an index that fits
         the order."""
         columns = list(self._query.keyset.columns)
-        behind = [] if start is None else between(columns, start, None, self._connection)
+        behind = [] if start is None else between(columns, start, None, self._query.database)
         values = [bound.place.column for bound in bounds if not bound.finds_nulls]
         order = (replace(c, nullable=c.nullable and c not in values) for c in columns)
         source = self._query.keyset.source
-        ordered = order_internals.ordered_by(source, (c.reverse().order() for c in order))
-        probe = filter_internals.restrict(ordered, [*self._pinned, *bounds, *behind])[:1]
-        statement = compile_select(
-            probe, self._connection, extra=self._query.keyset.expressions
-        ).statement
+        ordered = ordered_by(source, (c.reverse().order() for c in order))
+        probe = restrict(ordered, [*self._pinned, *bounds, *behind])[:1]
+        statement = compile_select(probe, self._connection, self._query.extra).statement
         assert statement is not None  # nothing in it could be known to have no rows
         return statement

@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from django.db.backends.base.base import BaseDatabaseWrapper
-
+from ..databases.base import Database
 from ..databases.statistics import Distribution, Step
 from ..keyset.columns import KeyColumn
 
@@ -33,16 +32,16 @@ class Quantiles:
         self,
         columns: Sequence[KeyColumn],
         known: Sequence[Distribution],
-        connection: BaseDatabaseWrapper,
+        database: Database,
     ) -> None:
         self._columns = list(zip(columns, known, strict=False))
         self._steps = [
-            list(_in_order(column, distribution, connection))
+            list(_in_order(column, distribution, database))
             for column, distribution in self._columns
         ]
 
         column, first = self._columns[0]
-        self.nulls_first = column.has_nulls_first(connection)
+        self.nulls_first = column.has_nulls_first(database)
         """Whether NULLs come before the values of the first column."""
         self.has_nulls = first.nulls > 0
         values = [step for step in self._steps[0] if step.low is not None]
@@ -70,12 +69,10 @@ class Quantiles:
             before = after
 
 
-def _in_order(
-    column: KeyColumn, distribution: Distribution, connection: BaseDatabaseWrapper
-) -> Iterator[Step]:
+def _in_order(column: KeyColumn, distribution: Distribution, database: Database) -> Iterator[Step]:
     steps = distribution.steps
     nulls = [Step(None, None, distribution.nulls)] if distribution.nulls else []
-    nulls_first = column.has_nulls_first(connection)
+    nulls_first = column.has_nulls_first(database)
     yield from nulls if nulls_first else []
     yield from reversed(steps) if column.descending else steps
     yield from [] if nulls_first else nulls

@@ -8,7 +8,7 @@ from itertools import repeat
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from ..django_internals import queries as order_internals
+from ..django_internals.queries import without_lock
 from ..keyset.keyset import Keyset
 from .boundaries import Boundary, boundaries
 from .partition import KeyRange, Partition
@@ -41,7 +41,7 @@ def even_partitions(keyset: Keyset, parts: int) -> list[Partition]:
 
 def _counted(keyset: Keyset, connection: BaseDatabaseWrapper, parts: int) -> Iterator[Boundary]:
     """Count the rows, then find the boundaries along the index."""
-    rows = max(1, order_internals.without_lock(keyset.source).count())
+    rows = max(1, without_lock(keyset.source).count())
     parts = min(parts, rows)
     sizes = [rows * (number + 1) // parts - rows * number // parts for number in range(parts)]
     return boundaries(keyset, connection, sizes)

@@ -2,18 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Any
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from ..databases import database_of
 from ..django_internals.compiler import Block, Statement
-from ..keyset.predicates import Position
-from ..keyset.query import KeysetQuery, Open
+from ..keyset.checks import not_at_its_position
+from ..keyset.query import KeysetQuery
+from ..keyset.ranges import Position
+from .order_check import OrderCheck
 from .retries import Retries
 
-#: What is done with the first statement of a walk that goes on after its first chunk.
+#: How often the first chunk is read before a row that is not at its own position is an error: it
+#: may have been deleted in between.
+ATTEMPTS = 3
+
+#: What is done with the statement of the second chunk of a walk that goes on after its first.
 GoesOn = Callable[[Statement], None]
 
 
@@ -37,6 +44,7 @@ class KeysetSource:
         until: Position | None = None,
         look_up_end: bool = False,
         goes_on: GoesOn | None = None,
+        is_page: bool = False,
     ) -> None:
         self._query = query
         self._connection = connection
@@ -46,6 +54,10 @@ class KeysetSource:
         self._until = until
         self._look_up_end = look_up_end and until is None
         self._goes_on = goes_on
+        self._is_page = is_page
+        self._order = OrderCheck(query, connection)
+        self._before: Position | None = None
+        self._expected: Position | None = None
         self._is_first = True
         self._ended = False
 
@@ -55,20 +67,21 @@ class KeysetSource:
         while not block and not self._ended:
             block = self._retries.run(partial(self._next, size))
             if self._is_first and not self._ended:
-                self._prepare_to_go_on()
+                self._prepare_to_go_on(size)
             self._is_first = False
         return block
 
-    def _prepare_to_go_on(self) -> None:
+    def _prepare_to_go_on(self, size: int) -> None:
         """Do what a walk of several chunks needs, before the caller has any row."""
+        statement = self._latest  # of the rows: they may depend on more than their keys do
         if self._look_up_end:
             self._retries.run(self._bound)
         if self._ended:
             return
-        statement = self._latest
         self._retries.remember_session(statement)
-        if self._goes_on is not None:
-            self._retries.run(partial(self._goes_on, statement))
+        following = next(self._query.statements(self._after, self._until), None)
+        if self._goes_on is not None and following is not None:
+            self._retries.run(partial(self._goes_on, following(size)))
 
     def _next(self, size: int) -> Block:
         """Run the queries of the next chunk. A block shorter than asked for is the last.
@@ -76,13 +89,29 @@ class KeysetSource:
         A block of a locking query may be empty in the middle of the walk.
         """
         rows = self._retries.limit(size)
-        query = self._query
-        if query.locks:
+        if self._query.locks:
             return self._locked(rows)
-        block = self._read(query, self._until, rows)
-        self._check(query, block)
-        self._go_on(query, block, rows)
-        return block
+        block = self._checked(self._query, rows)
+        self._go_on(self._query, block, rows)
+        return block[:rows]
+
+    def _checked(self, query: KeysetQuery, rows: int) -> Block:
+        """Read a chunk and the row after it, and see that it comes after the one before."""
+        for _ in range(ATTEMPTS):
+            block = self._read(query, self._until, rows + 1)
+            query.check(self._after, block)
+            if self._is_in_place(query, block, rows):
+                return block
+        raise not_at_its_position(query.keyset)
+
+    def _is_in_place(self, query: KeysetQuery, block: Block, rows: int) -> bool:
+        if self._is_first and block:
+            goes_on = len(block) > rows and not self._is_page
+            return self._order.finds_its_rows(block[:rows], goes_on)
+        first = query.position(block[0]) if block else None
+        if self._expected is not None and self._after is not None and first != self._expected:
+            self._order.check_beginning(first, self._expected, self._after, self._before)
+        return True
 
     def _locked(self, rows: int) -> Block:
         """Lock the rows of the next keys.
@@ -91,33 +120,25 @@ class KeysetSource:
         it has no place in this chunk, and the walk must not go on after it.
         """
         query, keys = self._query, self._query.keys
-        ahead = self._read(keys, self._until, rows)
-        self._check(keys, ahead)
-        if not ahead:
-            self._ended = True
-            return []
-        known = list(map(keys.position, ahead))
-        block = self._read(query, known[-1], rows)
-        if len(block) < rows:
-            self._go_on(keys, ahead, rows)
-        else:
-            self._go_on(query, block, rows)
-        texts = set(map(repr, known))
-        return [row for row in block if repr(query.position(row)) in texts]
+        ahead = self._checked(keys, rows)
+        known = list(map(keys.position, ahead[:rows]))
+        block = self._read(query, known[-1], rows) if known else []
+        self._go_on(keys, ahead, rows)
+        if len(block) == rows and (last := query.position(block[-1])) != self._after:
+            # Rows that were inserted among the keys leave some of those for the next chunk.
+            self._after, self._expected, self._ended = last, None, False
+        return [row for row in block if query.position(row) in known]
 
     def _go_on(self, query: KeysetQuery, block: Block, rows: int) -> None:
-        self._ended = len(block) < rows
+        self._ended = len(block) <= rows
+        self._expected = None if self._ended else query.position(block[rows])
         if block:
-            self._after = query.position(block[-1])
-
-    def _check(self, query: KeysetQuery, block: Block) -> None:
-        if self._after is not None:
-            query.check_progress(self._after, block)
+            self._before, self._after = self._after, query.position(block[:rows][-1])
 
     def _bound(self) -> None:
         """End the walk at what is the last row now, so that later ones cannot prolong it."""
         backwards = self._query.keys_from_end
-        last = self._run(backwards, backwards.statements(None, None), 1)
+        last = self._run(backwards, None, None, 1)
         self._look_up_end = False
         if last:
             self._until = backwards.position(last[0])
@@ -125,25 +146,33 @@ class KeysetSource:
             self._ended = True
 
     def _read(self, query: KeysetQuery, until: Position | None, rows: int) -> Block:
-        return self._run(query, query.statements(self._after, until), rows)
+        return self._run(query, self._after, until, rows)
 
-    def _run(self, query: KeysetQuery, statements: Iterator[Open], rows: int) -> Block:
+    def _run(
+        self, query: KeysetQuery, start: Position | None, end: Position | None, rows: int
+    ) -> Block:
         """Run one statement after the other until there are rows enough."""
         block: Block = []
-        for statement in statements:
-            block += self._rows(query, statement, rows - len(block))
+        for statement in query.statements(start, end):
+            part, types = self._rows(statement(rows - len(block)))
+            if query.learn(types, part):
+                return self._run(query, start, end, rows)
+            block += part
             if len(block) >= rows:
                 break
         return block
 
-    def _rows(self, query: KeysetQuery, open_statement: Open, rows: int) -> Block:
-        self._latest = statement = open_statement(rows)
+    def _rows(self, statement: Statement) -> tuple[Block, Sequence[Any]]:
+        """Return the rows of a statement, and the types of their columns."""
+        self._latest = statement
         with self._connection.cursor() as cursor:
             self._database.prepare_cursor(cursor).execute(statement.sql, statement.params)
-            block = list(cursor.fetchall())
-        if block and not query.is_in_place(block[-1]):
-            return self._rows(query, open_statement, rows)
-        return block
+            return list(cursor.fetchall()), self._database.column_types(cursor)
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the last row of the walk has been fetched."""
+        return self._ended
 
     def cancel(self) -> None:
         """Ask the server to end the query."""
@@ -152,3 +181,14 @@ class KeysetSource:
     def close(self) -> None:
         """Ask for no more: nothing is open between two queries."""
         self._ended = True
+
+
+def read_types(query: KeysetQuery, connection: BaseDatabaseWrapper) -> None:
+    """Learn of which types the key columns are, before any row: by a query without rows."""
+    database = database_of(connection)
+    statement = next(query.statements(None, None), None)
+    if statement is None or not database.knows_types:
+        return
+    with connection.cursor() as cursor:
+        cursor.execute(*statement(0))
+        query.learn_types(database.column_types(cursor))

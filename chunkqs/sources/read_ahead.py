@@ -1,9 +1,9 @@
-"""The next block is on its way while the caller works on this one.
+"""Read ahead: fetch the next block while the caller works on this one.
 
-To wait for the server, and to take in what it sends, needs no lock of the interpreter's: a
-thread does it. To make Python's objects of that does need it, so the thread that asks for the
-block does it. On small rows that is no loss anywhere, measured by benchmarks/read_ahead.py; rows
-of many kilobytes are memory to move, which two threads on the server's machine do no faster.
+Waiting for a result and receiving it releases the GIL: a thread does it. Making Python objects of
+it needs the GIL, so the thread that asks for the block does that. With small rows this is never
+slower, as benchmarks/read_ahead.py measures; rows of many kilobytes are bound by memory bandwidth,
+which two threads on the server's machine share.
 """
 
 from __future__ import annotations
@@ -20,12 +20,11 @@ from django.db.backends.utils import CursorWrapper
 from ..django_internals.compiler import Block
 from .cursor import interruptions
 
-#: Seconds that a fetch is waited for before the server is asked to break it off, which takes
-#: a connection of its own.
-PATIENCE = 0.1
+#: Seconds to wait for a fetch before the server is asked to cancel it, which takes a connection.
+CANCEL_AFTER = 0.1
 
-#: What is to be closed before the interpreter ends: its threads stand still then, and one that
-#: is fetching would not let go of its connection.
+#: Sources to close before the interpreter ends: it stops its threads, and one in the middle of a
+#: fetch would keep its connection.
 OPEN: WeakSet[ReadAheadSource] = WeakSet()
 
 
@@ -87,7 +86,7 @@ class ReadAheadSource:
         """End the fetch that is under way, and what was opened. Waits for no row."""
         self._ended = True
         ahead, self._ahead = self._ahead, None
-        while ahead and not ahead.wait(PATIENCE):
+        while ahead and not ahead.wait(CANCEL_AFTER):
             self._cancel()  # once more, as a request that comes too early is ignored
         close, self._close = self._close, None
         if close is not None:
@@ -115,7 +114,7 @@ class Fetch(Thread):
         self._done = Event()
         try:
             self.start()
-        except RuntimeError:  # there is no thread to be had
+        except RuntimeError:  # no more threads can be started
             self.run()
 
     def run(self) -> None:

@@ -72,6 +72,10 @@ class FixedSize:
     def learn(self, row_bytes: float) -> None:
         """Learn how many bytes a row takes, where the rows themselves are elsewhere."""
 
+    def limit(self, block: Block) -> int:
+        """Return how many rows to hold at most of raw rows like these."""
+        return self.rows
+
 
 class GrowingSize(FixedSize):
     """A small first fetch, then growth for as long as a chunk stays under `max_bytes`."""
@@ -95,6 +99,12 @@ class GrowingSize(FixedSize):
         """Grow, but not past what `max_bytes` holds of rows of so many bytes."""
         limit = int(self.max_bytes // row_bytes)
         self.rows = max(1, min(self.rows * self.growth, MOST_ROWS, limit))
+
+    def limit(self, block: Block) -> int:
+        """Return how many rows like these `max_bytes` holds."""
+        if not block:
+            return self.rows
+        return max(1, min(MOST_ROWS, int(self.max_bytes // built_bytes(block, ()))))
 
 
 class TimedSize(GrowingSize):

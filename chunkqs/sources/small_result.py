@@ -1,4 +1,4 @@
-"""Statements that came out small, so that the planner need not be asked about them again."""
+"""Statements whose results were small, so that the planner need not be asked about them again."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _lock = Lock()
 
 
 def recall(connection: BaseDatabaseWrapper, statement: Statement) -> int | None:
-    """Return how many rows `statement` had when it came out small, whatever its parameters.
+    """Return how many rows `statement` had the last time, whatever its parameters.
 
-    None where it never ran, or came out larger than a chunk the last time.
+    None where it never ran, or was larger than a chunk the last time.
     """
     key = _key(connection, statement)
     with _lock:
@@ -29,7 +29,7 @@ def recall(connection: BaseDatabaseWrapper, statement: Statement) -> int | None:
 
 
 def remember(connection: BaseDatabaseWrapper, statement: Statement, block: Block | None) -> None:
-    """Remember `statement` as one of so many rows; forget it where it came out larger (None)."""
+    """Remember `statement` as one of so many rows; forget it where it was larger (None)."""
     key = _key(connection, statement)
     with _lock:
         if block is None:

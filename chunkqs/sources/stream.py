@@ -5,26 +5,28 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from functools import cached_property, partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
-from django.db import NotSupportedError
+from django.db import Error, NotSupportedError, OperationalError
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.utils import CursorWrapper
 from django.db.models import QuerySet
-from django.db.models.expressions import Expression
 from django.db.models.sql.compiler import SQLCompiler
 
 from ..databases import database_of
 from ..databases.base import Explanation
-from ..databases.private_connection import open_private
-from ..django_internals.compiler import Block, Compiled, Statement, compile_select
+from ..databases.places import connect_caller
+from ..databases.private_connection import PrivateConnection, open_private
+from ..databases.session import NoRoom, Refusal
+from ..django_internals.compiler import Block, Compiled, Extra, Statement, compile_select
 from ..errors import KeysetError
-from ..keyset.orderable import ADVICE
+from ..keyset.lessons import ADVICE
 from . import small_result
 from .cursor import CursorSource, ListSource, Source, TransactionSource, close_cursor
 from .read_ahead import ReadAheadSource
 from .retries import Retries
 from .sizing import Sizing, row_bound, row_bytes
+from .slow_start import SlowStart
 
 logger = logging.getLogger("chunkqs")
 
@@ -39,6 +41,8 @@ class OpenSource(NamedTuple):
     compiler: SQLCompiler
     retries: Retries | None = None
     """Repeats what a transient error breaks off, where the walk goes on after one."""
+    is_written: bool = False
+    """Whether a raw row is no row, but a part of an export that the server wrote."""
 
 
 class Wishes(NamedTuple):
@@ -63,7 +67,7 @@ class Stream:
         sizing: Sizing,
         wishes: Wishes,
         by_keyset: Callable[[], OpenSource],
-        extra: tuple[Expression, ...] = (),
+        extra: tuple[Extra, ...] = (),
     ) -> None:
         self._queryset = queryset
         self._connection = connection
@@ -72,9 +76,11 @@ class Stream:
         self._wishes = wishes
         self._by_keyset = by_keyset
         self._extra = extra
+        self._slow_start: SlowStart | None = None
 
     def open(self) -> OpenSource:
         """Open the source the first way that fits."""
+        connect_caller(self._connection)
         return (
             self.in_callers_transaction()
             or self.as_small_result()
@@ -107,8 +113,8 @@ class Stream:
 
         The query is limited to one row more than fits: when that row comes, the planner was
         wrong, and what was read is dropped. Where the columns set no bound to the size of a
-        row, a few rows are read first and weighed. A statement that came out small before is
-        not planned again.
+        row, a few rows are read first and weighed. A statement that was small the last
+        time is not planned again.
         """
         if self._wishes.private or not self._database.explains:
             return None
@@ -133,15 +139,23 @@ class Stream:
         statement, compiler, _ = self._compile()
         if statement is None:
             return OpenSource(ListSource([]), compiler)
-        insist = self._wishes.private is True
-        private = open_private(self._connection, statement, self._explanation, insist=insist)
-        if private is None:
+        try:
+            private = open_private(self._connection, statement, self._explanation)
+        except Refusal as refusal:
+            if self._wishes.private:
+                _raise_insisted(refusal)
+            self._slow_start = SlowStart(refusal)
             return None
         try:
-            cursor = self._execute(private.cursor(), statement)
+            return self._read_privately(private, statement, compiler)
         except BaseException:
             private.close()
             raise
+
+    def _read_privately(
+        self, private: PrivateConnection, statement: Statement, compiler: SQLCompiler
+    ) -> OpenSource:
+        cursor = self._execute(private.cursor(), statement)
         if self._wishes.read_ahead and self._database.sends_on_request:
             ahead = ReadAheadSource(cursor, private.bare_cursor, private.cancel, private.close)
             return OpenSource(ahead, compiler)
@@ -158,7 +172,10 @@ class Stream:
         if statement is None:
             return OpenSource(ListSource([]), compiler)
         self._log("a cursor on the caller's connection")
-        plain = self._connection.settings_dict.get("DISABLE_SERVER_SIDE_CURSORS")
+        plain = bool(self._connection.settings_dict.get("DISABLE_SERVER_SIDE_CURSORS"))
+        if self._slow_start is not None:
+            in_memory = plain or self._database.cursor_blocks_connection
+            self._slow_start.warn(self._label, self._database, in_memory=in_memory)
         cursor = self._connection.cursor() if plain else self._connection.chunked_cursor()
         return OpenSource(_closing_source(self._execute(cursor, statement)), compiler)
 
@@ -238,7 +255,24 @@ class Stream:
         return cursor
 
     def _log(self, way: str) -> None:
-        logger.debug("stream() of %s: %s", self._queryset.model._meta.label, way)
+        logger.debug("stream() of %s: %s", self._label, way)
+
+    @property
+    def _label(self) -> str:
+        return str(self._queryset.model._meta.label)
+
+
+def _raise_insisted(refusal: Refusal) -> NoReturn:
+    """Raise the error for who insists on a private connection: the database's, if it was that."""
+    cause = refusal.__cause__
+    if isinstance(refusal, NoRoom) and isinstance(cause, Error):
+        raise cause from cause.__cause__
+    if isinstance(refusal, NoRoom):
+        raise OperationalError(f"stream(private=True): {refusal}. {refusal.remedy}") from refusal
+    raise NotSupportedError(
+        f"stream(private=True): a private connection might not show the same rows: {refusal}. "
+        "Leave private= out, and the stream runs on the connection that it was called with."
+    ) from refusal
 
 
 def in_transaction(connection: BaseDatabaseWrapper) -> bool:

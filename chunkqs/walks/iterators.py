@@ -9,6 +9,7 @@ from typing import Generic, Self, TypeVar, cast
 
 from asgiref.sync import sync_to_async
 
+from ..caller import callers_line, waiting
 from .walk import Walk
 
 Item = TypeVar("Item")
@@ -110,7 +111,8 @@ class AsyncWalkIterator(AsyncIterator[Item], Generic[Item]):
         self._is_awaited = True
         try:
             if self._advancing is None:
-                self._advancing = asyncio.ensure_future(sync_to_async(self._walk.advance)())
+                with waiting(callers_line()):
+                    self._advancing = asyncio.ensure_future(sync_to_async(self._walk.advance)())
                 self._advancing.add_done_callback(_retrieve)
             items = await asyncio.shield(self._advancing)
         finally:

@@ -1,101 +1,146 @@
-"""The warning of a walk by keyset whose order no index fits."""
+"""The warning of a walk by keyset whose every chunk sorts or gathers many rows again."""
 
 from __future__ import annotations
 
+import logging
 import sys
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from contextlib import nullcontext
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
+from django.db import transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.utils import names_digest
+from django.db.models.expressions import Col
 
-from ..databases.estimates import estimate
-from ..django_internals import expressions as expression_internals
-from ..django_internals import filters as filter_internals
-from ..django_internals import queries as order_internals
+from ..databases import database_of
+from ..databases.base import MANY_SORTED, Database, RepeatedWork
+from ..django_internals.compiler import Statement
+from ..django_internals.expressions import aliases, has_query, has_value
 from ..errors import MissingIndexWarning
-from ..keyset.index_fit import Order, Wanted
-from ..keyset.indexes import Table, Terms
+from ..keyset.columns import KeyColumn
+from ..keyset.indexes import declared_indexes, gives
 from ..keyset.keyset import Keyset
-from ..sources.sizing import MOST_ROWS
 
-#: Databases whose indexes are known here, and those of them that sort on from where an index
-#: ends: the rows that are alike in its columns, and no others.
-KNOWN = {"postgresql", "mysql", "sqlite"}
-SORTS_ON = {"postgresql", "sqlite"}
+logger = logging.getLogger("chunkqs")
+
 PACKAGE = str(Path(__file__).parent.parent)
 
 
-def warn_of_missing_index(keyset: Keyset, connection: BaseDatabaseWrapper) -> None:
-    """Warn, with the index that would help, where each chunk would sort the rows anew.
+def warn_of_missing_index(
+    keyset: Keyset, connection: BaseDatabaseWrapper, statement: Statement
+) -> None:
+    """Warn, with what would help, where the planner sorts many rows for `statement`, which reads
+    the next chunk.
 
-    Where the model declares an index that fits, no query is run. Else the database is asked
-    for the indexes that it has, and, of a filtered query, how many rows there are: those of
-    one chunk need no index. Of an order over several tables, or groups, nothing is said.
+    Costs one EXPLAIN, on SQLite a COUNT of some rows more. Whatever that stumbles over is
+    logged, and leaves the caller's transaction as it was.
     """
-    if connection.vendor not in KNOWN or not _is_of_one_table(keyset):
+    try:
+        text = _advice(keyset, connection, statement)
+    except Exception:
+        logger.debug("No advice for the walk of %s", _label(keyset), exc_info=True)
         return
-    order = Order(keyset, connection)
-    if _is_fitted(order, order.table.declared(), connection):
-        return
-    existing = list(order.table.existing())
-    # A view has no index of its own.
-    if not existing or _is_fitted(order, existing, connection):
-        return
-    if not filter_internals.is_filtered(keyset.source) or _has_many_rows(keyset, connection):
-        text = _text(order.table, [*order.pinned, *order.columns])
+    if text:
         warnings.warn(text, MissingIndexWarning, stacklevel=_levels_to_caller())
 
 
-def _is_of_one_table(keyset: Keyset) -> bool:
-    """Tell whether an index of the queryset's own table could fit the order."""
-    source = keyset.source
-    if order_internals.groups(source) or order_internals.is_distinct(source):
-        return False
-    own = {order_internals.base_alias(source)}
-    expressions = [column.expression for column in keyset.columns]
-    return all(
-        expression_internals.aliases(expression) <= own
-        and not expression_internals.has_query(expression)
-        for expression in expressions
+def _advice(keyset: Keyset, connection: BaseDatabaseWrapper, statement: Statement) -> str | None:
+    database = database_of(connection)
+    # A savepoint keeps a failed EXPLAIN from aborting the caller's transaction.
+    in_block = connection.in_atomic_block
+    with transaction.atomic(connection.alias) if in_block else nullcontext():
+        work = database.repeated_work(statement)
+        if work is None or not (database.explains or _has_many_rows(keyset, connection)):
+            return None
+    order = ", ".join(_name(column) for column in keyset.columns)
+    if work is RepeatedWork.SORT and _index_helps(keyset, database):
+        return (
+            f"No index supports the order of this walk of {_label(keyset)} ({order}): each chunk "
+            f"sorts the whole result. {_remedy(keyset, connection)}. Or use stream(), which "
+            "sorts it once."
+        )
+    return (
+        f"Each chunk of this walk of {_label(keyset)} ({order}) {work.value} the whole result "
+        "again, and no index of its table would help. Use stream(), which does so once."
     )
-
-
-def _is_fitted(order: Order, indexes: Iterable[Terms], connection: BaseDatabaseWrapper) -> bool:
-    """Tell whether one of the indexes gives the rows in the order, or nearly so."""
-    for fit in order.fits(indexes):
-        if fit.columns == len(order.columns):
-            return True
-        fitted = order.columns[: fit.columns]
-        if connection.vendor in SORTS_ON and not all(one.has_few_values for one in fitted):
-            return True
-    return False
 
 
 def _has_many_rows(keyset: Keyset, connection: BaseDatabaseWrapper) -> bool:
-    return estimate(keyset.source, connection) > MOST_ROWS
+    rows = keyset.source.using(connection.alias).order_by()
+    return rows[: MANY_SORTED + 1].count() > MANY_SORTED
 
 
-def _text(table: Table, wanted: Sequence[Wanted]) -> str:
-    order = ", ".join(one.name or one.term.part.sql for one in wanted)
-    return (
-        f"No index fits this walk of {table.options.label} by keyset ({order}), so that each "
-        f"chunk sorts the rows anew. {_remedy(table, wanted)}. Or use stream(), which sorts "
-        "them once."
-    )
+def _index_helps(keyset: Keyset, database: Database) -> bool:
+    """Return whether the order is one of the table's own columns, without an index declared.
+
+    Where there is one, the planner prefers to sort what another index finds for a filter.
+    """
+    own = {keyset.info.base_alias}
+    expressions = [column.expression for column in keyset.columns]
+    if not keyset.info.repeats_rows or any(map(has_query, expressions)):
+        return False
+    if any(not aliases(expression) <= own for expression in expressions):
+        return False
+    if not database.finds_parametrized_expressions and any(map(has_value, expressions)):
+        return False
+    indexes = declared_indexes(keyset.source.model, database)
+    return not any(gives(terms[: len(expressions)], keyset.columns) for terms in indexes)
 
 
-def _remedy(table: Table, wanted: Sequence[Wanted]) -> str:
-    if all(one.name for one in wanted):
-        names = ", ".join(f'"{one.name}"' for one in wanted)
+def _remedy(keyset: Keyset, connection: BaseDatabaseWrapper) -> str:
+    columns = _wanted(keyset)
+    if all(isinstance(expression, Col) for expression, _ in columns):
+        names = ", ".join(
+            f'"{"-" if descending else ""}{expression.target.name}"'
+            for expression, descending in columns
+        )
         return f"Add models.Index(fields=[{names}]) to the model's Meta.indexes"
-    if table.connection.features.supports_expression_indexes:
-        return f"Add an index: {table.create_index(one.term for one in wanted)}"
+    if connection.features.supports_expression_indexes:
+        return f"Add an index: {_create_index(columns, keyset, connection)}"
     return (
-        f"{table.connection.display_name} has no indexes on expressions: order by a column "
+        f"{connection.display_name} has no indexes on expressions: order by a column "
         "instead, which may be a GeneratedField with an index"
     )
+
+
+def _wanted(keyset: Keyset) -> list[tuple[Any, bool]]:
+    """Return the columns of the index to add, and which of them descend: first those that are
+    the same in all rows."""
+    uniform = list(keyset.info.uniform)
+    rest = [column for column in keyset.columns if column.expression not in uniform]
+    front = [(expression, False) for expression in uniform]
+    return [*front, *((column.expression, column.descending) for column in rest)]
+
+
+def _create_index(
+    columns: Sequence[tuple[Any, bool]], keyset: Keyset, connection: BaseDatabaseWrapper
+) -> str:
+    table, quote = keyset.source.model._meta.db_table, connection.ops.quote_name
+    compiler = keyset.source.query.get_compiler(connection=connection)
+    quote_value = connection.schema_editor().quote_value
+    parts = []
+    for expression, descending in columns:
+        sql, params = compiler.compile(expression)
+        sql = sql.replace(f"{quote(keyset.info.base_alias)}.", "")
+        sql = sql % tuple(map(quote_value, params)) if params else sql
+        sql = sql if isinstance(expression, Col) else f"({sql})"
+        parts.append(f"{sql} DESC" if descending else sql)
+    name = f"{table[:16]}_{names_digest(*parts, length=6)}_idx"
+    return f"CREATE INDEX {quote(name)} ON {quote(table)} ({', '.join(parts)})"
+
+
+def _name(column: KeyColumn) -> str:
+    is_column = isinstance(column.expression, Col)
+    name = column.fingerprint if is_column else str(column.expression)
+    return f"-{name}" if column.descending else name
+
+
+def _label(keyset: Keyset) -> str:
+    return str(keyset.source.model._meta.label)
 
 
 def _levels_to_caller() -> int:

@@ -384,7 +384,6 @@ def test_a_bar_that_has_a_name_holds_nothing_open_after_break(
     for _ in bar:
         break
     nothing_left_open.check()
-    bar.close()
 
 
 def test_the_position_is_that_of_the_last_row_handed_out() -> None:

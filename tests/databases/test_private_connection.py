@@ -23,7 +23,6 @@ from tests.support.private import (
     create_table,
     executed,
     open_for,
-    opening,
     run,
 )
 
@@ -270,4 +269,4 @@ def test_an_opening_that_fails_midway_leaves_nothing_open(clean: BaseDatabaseWra
         return execute(sql, params, many, context)
 
     with clean.execute_wrapper(fail), pytest.raises(RuntimeError, match="a watcher that fails"):
-        opening(SQL, 0)
+        open_for(SQL, 0)

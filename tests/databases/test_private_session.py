@@ -7,13 +7,14 @@ from contextlib import ExitStack
 from typing import Any
 
 import pytest
-from django.db import NotSupportedError, connections
+from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from chunkqs.databases.session import NoRoom, SessionMismatch
 from tests.support.leftovers import Leftovers
 from tests.support.mismatches import MISMATCHES
 from tests.support.pgbouncer import Pgbouncer
-from tests.support.private import create_table, executed, open_for, opening, run, second_alias
+from tests.support.private import create_table, executed, open_for, run, second_alias
 
 SQL = "SELECT id, note FROM session_row"
 
@@ -121,9 +122,8 @@ def test_there_is_none_for(
     for statement in reversed(unmake):
         undo(statement)
     run("SET app.note = 'x'", "SET app.many = '1'", *make)
-    assert opening(sql) is None
-    with pytest.raises(NotSupportedError, match=reason):
-        opening(sql, insist=True)
+    with pytest.raises(SessionMismatch, match=reason):
+        open_for(sql)
 
 
 @pytest.mark.database("postgresql")
@@ -169,8 +169,8 @@ def test_there_is_none_where_the_new_session_would_begin_with_other_settings(und
     database = connections["default"].settings_dict["NAME"]
     undo(f'ALTER DATABASE "{database}" RESET search_path')
     run(f'ALTER DATABASE "{database}" SET search_path = pg_catalog')
-    with pytest.raises(NotSupportedError, match="path"):
-        opening("SELECT id FROM public.session_row", insist=True)
+    with pytest.raises(SessionMismatch, match="path"):
+        open_for("SELECT id FROM public.session_row")
 
 
 @pytest.mark.database("postgresql")
@@ -178,8 +178,8 @@ def test_there_is_none_on_another_database(clean: BaseDatabaseWrapper) -> None:
     with second_alias() as second:
         second.ensure_connection()
         second.settings_dict["NAME"] = "postgres"
-        with pytest.raises(NotSupportedError, match="server|session_row"):
-            opening(SQL, alias="second", insist=True)
+        with pytest.raises(SessionMismatch, match="server|session_row"):
+            open_for(SQL, alias="second")
 
 
 @pytest.mark.database("postgresql")
@@ -189,8 +189,7 @@ def test_settings_stay_inside_the_transaction_behind_pgbouncer(
 ) -> None:
     with second_alias(**pgbouncer.address) as second:
         run("SET work_mem TO '77MB'", alias="second")
-        private = opening(SQL, alias="second")
-        assert private is not None
+        private = open_for(SQL, alias="second")
         setting = "SELECT current_setting('work_mem')"
         assert executed(private, setting).fetchmany(5) == [("77MB",)]
         private.close()
@@ -231,6 +230,6 @@ def test_a_pool_gets_its_connection_back_as_it_was(pooled: str) -> None:
 
 @pytest.mark.database("postgresql")
 def test_an_exhausted_pool_means_none_at_once(pooled: str) -> None:
-    with pool_of(pooled).connection():
-        assert opening(SQL, alias=pooled) is None
+    with pool_of(pooled).connection(), pytest.raises(NoRoom, match="no connection to spare"):
+        open_for(SQL, alias=pooled)
     open_for(SQL, alias=pooled).close()

@@ -32,7 +32,7 @@ from chunkqs.errors import KeysetError
 from chunkqs.keyset.keyset import Keyset, keyset_of
 from chunkqs.keyset.query import KeysetQuery
 from chunkqs.keyset.tokens import decode
-from tests.support.keysets import fetch, fill, pks, token_of, walk
+from tests.support.keysets import fetch, fill, pks, query_of, token_of, walk
 from tests.support.models import (
     Article,
     Author,
@@ -67,7 +67,7 @@ def columns(queryset: QuerySet[Any, Any]) -> list[str]:
 
 def assert_walked(queryset: QuerySet[Any, Any], sizes: tuple[int, ...] = (1, 2, 7)) -> None:
     keyset = keyset_of(queryset)
-    expected = fetch(KeysetQuery(keyset, connection).statements(None, None), 10_000)
+    expected = fetch(query_of(keyset).statements(None, None), 10_000)
     assert len(expected) == len(queryset)
     for size in sizes:
         # Their repr, since NaN does not equal itself.
@@ -329,11 +329,13 @@ def test_rows_are_locked_in_any_order() -> None:
 
 @pytest.mark.usefixtures("ranked")
 def test_a_row_that_comes_again_is_an_error() -> None:
-    query = KeysetQuery(keyset_of(Ranked.objects.all()), connection)
+    query = query_of(keyset_of(Ranked.objects.all()))
     block = fetch(query.statements(None, None), 3)
-    query.check_progress(query.position(block[-1]), block[:2])
+    query.check(query.position(block[0]), block[1:])
     with pytest.raises(KeysetError, match="did not get ahead"):
-        query.check_progress(query.position(block[1]), block)
+        query.check(query.position(block[0]), block)
+    with pytest.raises(KeysetError, match="two rows are at one position"):
+        query.check(None, [block[0], block[1], block[1]])
 
 
 @pytest.mark.usefixtures("ranked")
@@ -343,9 +345,9 @@ def test_statements_are_compiled_once_for_each_shape(monkeypatch: pytest.MonkeyP
     compiled: list[QuerySet[Any, Any]] = []
     original = query._compile
 
-    def compile_and_count(queryset: QuerySet[Any, Any]) -> Any:
+    def compile_and_count(queryset: QuerySet[Any, Any], *more: Any) -> Any:
         compiled.append(queryset)
-        return original(queryset)
+        return original(queryset, *more)
 
     monkeypatch.setattr(query, "_compile", compile_and_count)
     for number in range(5):

@@ -190,6 +190,9 @@ def test_what_mysql_sorts_by_number_and_compares_as_text_is_no_order() -> None:
     class Sized(models.Model):
         size = SizeField(max_length=6)
 
+        class Meta:
+            app_label = "tests"
+
     with pytest.raises(KeysetError, match="'size'.*sorted by its number"):
         keyset_iter(Sized._default_manager.order_by("size"))
 

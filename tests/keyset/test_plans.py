@@ -17,7 +17,9 @@ from django.db.models.functions import Lower
 from chunkqs.django_internals.compiler import Statement, compile_select
 from chunkqs.keyset.keyset import keyset_of
 from chunkqs.keyset.page import PageQuery
-from chunkqs.keyset.query import KeysetQuery, Open
+from chunkqs.keyset.query import KeysetQuery
+from chunkqs.keyset.template import Open
+from tests.support.databases import analyze
 from tests.support.models import Deep, DeepPart
 
 pytestmark = pytest.mark.usefixtures("deep_tables")
@@ -101,15 +103,7 @@ def deep_tables(committed_db: None) -> None:
     with connection.cursor() as cursor:
         cursor.execute(DEEP.format(**parts))
         cursor.execute(DEEP_PART.format(**parts))
-        for table in ("tests_deep", "tests_deeppart"):
-            cursor.execute(ANALYZE[connection.vendor].format(table))
-
-
-ANALYZE = {
-    "postgresql": "VACUUM ANALYZE {}",
-    "mysql": "ANALYZE TABLE {} PERSISTENT FOR ALL",
-    "sqlite": "ANALYZE {}",
-}
+    analyze(Deep, DeepPart)
 
 
 def buffers(statement: Statement) -> int:
@@ -194,7 +188,7 @@ def run_until_full(statements: Iterable[Open]) -> Iterator[Statement]:
 
 def position_at(query: KeysetQuery, number: int, queryset: QuerySet[Any, Any]) -> Any:
     rows = queryset[number : number + 1]
-    statement, _, _ = compile_select(rows, connection, extra=query.keyset.expressions)
+    statement, _, _ = compile_select(rows, connection, query.extra)
     assert statement is not None
     with connection.cursor() as cursor:
         cursor.execute(*statement)
@@ -260,7 +254,7 @@ def test_a_declared_index_with_the_nulls_where_the_order_has_them_is_used() -> N
     numbers = "SELECT CASE WHEN n % 10 > 0 THEN n END FROM generate_series(1, 100000) AS n"
     with connection.cursor() as cursor:
         cursor.execute(f"INSERT INTO postgresql_nullsfirst (number) {numbers}")
-        cursor.execute("VACUUM ANALYZE postgresql_nullsfirst")
+    analyze(NullsFirst)
     for order in (F("number").asc(nulls_first=True), F("number").desc(nulls_last=True)):
         assert_even(chunks(NullsFirst.objects.order_by(order), bounded=True))
         assert_even(pages(NullsFirst.objects.order_by(order), backward=False))

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import random
-from typing import Any
 
 import pytest
 from django.db import connection
 from django.db.models import F
 
 from chunkqs import chunks, keyset_iter
-from chunkqs.databases.mysql.sort_length import MOST_BYTES, SortLength
+from chunkqs.databases import database_of
+from chunkqs.databases.mysql.sort_length import MOST_BYTES
 from chunkqs.errors import KeysetError
-from chunkqs.keyset.keyset import keyset_of
-from chunkqs.keyset.query import KeysetQuery
 from tests.support.models import Awkward
 
 pytestmark = pytest.mark.django_db
@@ -59,7 +57,7 @@ def test_long_values_among_short_ones() -> None:
 @pytest.mark.database("mysql")
 def test_a_value_that_cannot_be_sorted_by_is_an_error() -> None:
     with pytest.raises(KeysetError, match="can sort by"):
-        SortLength(connection).suffices((1, b"a" * MOST_BYTES))
+        database_of(connection).sort_length((1, b"a" * MOST_BYTES))
 
 
 @pytest.mark.parametrize("order", ["single", "-single"])
@@ -72,23 +70,3 @@ def test_floats_of_four_bytes_are_compared_as_they_are_stored(order: str) -> Non
         assert [row.pk for row in keyset_iter(queryset, chunk_size=size)] == expected
     doubled = Awkward.objects.annotate(double=F("single") * 2).order_by("double")
     assert len(list(iter(keyset_iter(doubled, chunk_size=1)))) == len(expected)
-
-
-def test_a_row_that_comes_again_is_seen_where_its_key_equals_nothing() -> None:
-    by_value = Awkward.objects.order_by("single").values_list("single", "pk")
-    query = KeysetQuery(keyset_of(by_value), connection)
-    row = (float("nan"), 1)
-    query.check_progress(row, [raw(query, float("nan"), 2)])
-    with pytest.raises(KeysetError, match="did not get ahead"):
-        query.check_progress(row, [raw(query, float("nan"), 2), raw(query, float("nan"), 1)])
-    by_key = KeysetQuery(keyset_of(by_value.order_by("pk", "single")), connection)
-    with pytest.raises(KeysetError, match="did not get ahead"):
-        by_key.check_progress(row[::-1], [raw(by_key, 1, float("nan"))])
-
-
-def raw(query: KeysetQuery, *position: Any) -> tuple[Any, ...]:
-    """Return a raw row at a position."""
-    row = [None] * (max(query.places) + 1)
-    for place, value in zip(query.places, position, strict=True):
-        row[place] = value
-    return tuple(row)

@@ -19,6 +19,7 @@ import django
 import pytest
 from django.conf import settings
 from django.db import connections
+from django.db.models import Model
 
 from tests.settings import database
 
@@ -60,6 +61,20 @@ def limit_waiting() -> None:
         with connection.cursor() as cursor:
             cursor.execute(f"ALTER DATABASE {name} SET lock_timeout = '{LOCK_SECONDS}s'")
         connection.close()
+
+
+ANALYZE = {
+    "postgresql": "VACUUM ANALYZE {}",
+    "mysql": "ANALYZE TABLE {} PERSISTENT FOR ALL",
+    "sqlite": "ANALYZE {}",
+}
+
+
+def analyze(*models: type[Model]) -> None:
+    """Give the planner the statistics of committed tables."""
+    with connections["default"].cursor() as cursor:
+        for model in models:
+            cursor.execute(ANALYZE[vendor()].format(model._meta.db_table))
 
 
 def reason_against(item: pytest.Item) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import importlib.util
+import re
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -214,7 +215,7 @@ def names_of_queries() -> set[str]:
         *names_of_class("django.db.backends.base.base", "BaseDatabaseWrapper"),
         *names_of_class("django.db.models.options", "Options"),
     }
-    builtin = {name for kind in (str, list, dict, set) for name in dir(kind)}
+    builtin = {name for kind in (str, list, dict, set, re) for name in dir(kind)}
     return {name for name in names - documented - builtin if not name.startswith("_")}
 
 

@@ -14,7 +14,9 @@ from django.db.models import QuerySet
 
 from chunkqs.keyset import tokens as positions
 from chunkqs.keyset.keyset import Keyset
-from chunkqs.keyset.query import KeysetQuery, Open
+from chunkqs.keyset.query import KeysetQuery
+from chunkqs.keyset.template import Open
+from chunkqs.sources.keyset import read_types
 from tests.support.models import Owner, Ranked, State
 
 RawRows = list[tuple[Any, ...]]
@@ -31,6 +33,13 @@ def fetch(statements: Iterable[Open], limit: int) -> RawRows:
     return [tuple(bytes(v) if isinstance(v, memoryview) else v for v in row) for row in rows]
 
 
+def query_of(keyset: Keyset) -> KeysetQuery:
+    """Return a query that knows of which types its columns are."""
+    query = KeysetQuery(keyset, connection)
+    read_types(query, connection)
+    return query
+
+
 def walk(
     keyset: Keyset,
     size: int,
@@ -39,7 +48,7 @@ def walk(
     bounded: bool = False,
 ) -> RawRows:
     """Return the raw rows of a whole walk, whose positions all went through a token."""
-    query = KeysetQuery(keyset, connection)
+    query = query_of(keyset)
     start = None if after is None else positions.decode(keyset.signature, after)
     end = None if until is None else positions.decode(keyset.signature, until)
     if bounded and end is None:
@@ -49,8 +58,7 @@ def walk(
     rows: RawRows = []
     while True:
         block = fetch(query.statements(start, end), size)
-        if start is not None:
-            query.check_progress(start, block)
+        query.check(start, block)
         rows += block
         if len(block) < size:
             return rows
@@ -63,7 +71,7 @@ def token(keyset: Keyset, query: KeysetQuery, raw_row: Sequence[Any]) -> str:
 
 def token_of(keyset: Keyset, number: int) -> str:
     """Return the token behind the row of this number, from 0."""
-    query = KeysetQuery(keyset, connection)
+    query = query_of(keyset)
     return token(keyset, query, fetch(query.statements(None, None), number + 1)[number])
 
 

@@ -47,20 +47,12 @@ def fill(name: str, count: int) -> None:
     run(f"ANALYZE {name}" if vendor == "postgresql" else f"ANALYZE TABLE {name}")
 
 
-def opening(
-    sql: str, *params: Any, alias: str = "default", insist: bool = False
-) -> PrivateConnection | None:
+def open_for(sql: str, *params: Any, alias: str = "default") -> PrivateConnection:
     """Open a private connection for a statement, as stream() would."""
     connection = connections[alias]
     statement = Statement(sql, params)
     explanation = database_of(connection).explain(statement)
-    return open_private(connection, statement, explanation, insist=insist)
-
-
-def open_for(sql: str, *params: Any, alias: str = "default") -> PrivateConnection:
-    private = opening(sql, *params, alias=alias, insist=True)
-    assert private is not None
-    return private
+    return open_private(connection, statement, explanation)
 
 
 def executed(private: PrivateConnection, sql: str, *params: Any) -> Any:

@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 #: From the top down: a module imports from its own room and from those below it.
 ROOMS = [
+    "management",
     "face",
     "parallel",
     "partitions",
@@ -26,7 +27,7 @@ ROOMS = [
     "django_internals",
 ]
 #: Modules of the face that every room may import: they import none themselves.
-EVERYWHERE = {"errors"}
+EVERYWHERE = {"caller", "errors", "settings"}
 INTERNALS = "django_internals"
 
 VENDORS = {"postgresql", "mysql", "mariadb", "sqlite", "oracle", "microsoft"}

@@ -227,9 +227,12 @@ def test_a_row_that_moves_while_its_lock_is_waited_for_takes_no_other_along(size
     queryset = Ranked.objects.select_for_update().order_by("number")
     with second_alias() as other:
         run("BEGIN", "UPDATE tests_ranked SET number = 15 WHERE name = '5'", alias=other.alias)
-        commit = other.connection.cursor().execute
-        Timer(0.5, commit, ["COMMIT"]).start()
-        with transaction.atomic():
-            names = [row.name for row in keyset_iter(queryset, chunk_size=size)]
+        commit = Timer(0.5, other.connection.cursor().execute, ["COMMIT"])
+        commit.start()
+        try:
+            with transaction.atomic():
+                names = [row.name for row in keyset_iter(queryset, chunk_size=size)]
+        finally:
+            commit.join()
     assert sorted(set(names) - {"5"}, key=int) == [str(n) for n in range(20) if n != 5]
     assert len(names) == len(set(names))

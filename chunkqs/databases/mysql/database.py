@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
+from collections.abc import Callable, Sequence
 from math import prod
 from typing import Any
 
@@ -11,8 +12,20 @@ from django.db import Error, NotSupportedError, OperationalError
 from django.db.backends.utils import CursorWrapper
 
 from ...django_internals.compiler import Statement
-from ..base import Database, Explanation, TransientError
+from ...django_internals.connections import close_apart, connect_apart
+from ..base import (
+    MANY_HASHED,
+    MANY_SORTED,
+    Database,
+    Explanation,
+    RepeatedWork,
+    Result,
+    TransientError,
+)
+from ..transport import VALUE, Transport
 from .session import MySQLSession
+from .sort_length import MOST_BYTES, sort_length
+from .transports import LIKELY, ColumnType, exact
 
 #: Client errors: server has gone away, connection lost (twice).
 LOST = {2006, 2013, 2055}
@@ -23,8 +36,8 @@ CONFLICTS = {1205, 1213}
 #: MariaDB's max_statement_time, MySQL's max_execution_time.
 TIMEOUTS = {1969, 3024}
 
-#: Floats of 4 bytes, which no field of Django's own has.
-SINGLE_PRECISION = {"float"}
+#: Seconds to wait for a connection to cancel a query by, if it comes from a pool.
+CANCEL_TIMEOUT = 2.0
 
 
 #: Of MariaDB since 10.5.1 and of MySQL since 8.0.22.
@@ -43,7 +56,7 @@ class MySQL(Database):
     cursor_blocks_connection = True
     reads_ranges_to_their_end = True
     indexes_end_with_key = True
-    sorts_by_prefix = True
+    knows_types = True
     has_numbered_types = True
 
     def explain(self, statement: Statement) -> Explanation | None:
@@ -84,6 +97,16 @@ class MySQL(Database):
             cursor.execute(ACTIVE_QUERIES)
             return int(cursor.fetchone()[0])
 
+    def repeated_work(self, statement: Statement) -> RepeatedWork | None:
+        """Look for `Using filesort`, and for subqueries that are read as a whole."""
+        explanation = self.explain(statement)
+        steps = json.loads(explanation.text) if explanation else []
+        if explanation and explanation.rows > MANY_SORTED and any(map(_sorts, steps)):
+            return RepeatedWork.SORT
+        if any(_gathers(step) for step in steps):
+            return RepeatedWork.MATCH
+        return None
+
     def session(self, statement: Statement) -> MySQLSession:
         """Return the session with its variables, role and database."""
         return MySQLSession(self.connection, statement)
@@ -109,19 +132,82 @@ class MySQL(Database):
             error is not None and bool(LOST.intersection(error.args[:1]))
         )
 
-    def key_sql(self, sql: str, field: Any) -> str:
-        """Select floats of 4 bytes as the doubles that they compare as."""
-        if field is not None and field.db_type(self.connection) in SINGLE_PRECISION:
-            return f"{sql} + CAST(0 AS double)"
-        return sql
+    def connection_limit(self) -> int | None:
+        """Return the server's limit, or the user's where there is a lower one."""
+        with self.connection.cursor() as cursor:
+            cursor.execute("SELECT @@max_connections, @@max_user_connections")
+            of_server, of_user = map(int, cursor.fetchone())
+        return min(of_server, of_user or of_server)
+
+    def likely_transport(self, field: Any) -> Transport:
+        """Go by the field's `db_type()`."""
+        db_type = (field.db_type(self.connection) or "") if field is not None else ""
+        return LIKELY.get(db_type.split("(")[0].lower(), VALUE)
+
+    def column_types(self, cursor: CursorWrapper) -> Sequence[ColumnType]:
+        """Return the type's number, its flags and its scale."""
+        flags = getattr(cursor, "description_flags", None) or [0] * len(cursor.description)
+        return [
+            ColumnType(column[1], flag, column[5])
+            for column, flag in zip(cursor.description, flags, strict=True)
+        ]
+
+    def transport(self, column_type: ColumnType, used: Transport) -> Transport | None:
+        """Go by what the server says."""
+        return exact(column_type)
+
+    def type_name(self, column_type: ColumnType) -> str:
+        """Return what SQL calls the type."""
+        return column_type.name
+
+    def sort_length(self, position: tuple[Any, ...]) -> int:
+        """Count the bytes of long texts, of which the first ones alone are sorted by."""
+        return sort_length(position, self.label)
+
+    def cancel(self, driver_connection: Any) -> None:
+        """Send KILL QUERY, by a second connection."""
+        number = driver_connection.thread_id()
+        apart = connect_apart(self.connection, CANCEL_TIMEOUT)
+        try:
+            with apart.create_cursor() as cursor:
+                cursor.execute(f"KILL QUERY {number}")
+        finally:
+            close_apart(apart)
 
     def sorted_by(self, statement: Statement, length: int) -> Statement:
         """Set `max_sort_length` for the one statement."""
-        setting = f"max_sort_length={length}"
+        setting = f"max_sort_length={min(length, MOST_BYTES)}"
         if self.connection.mysql_is_mariadb:  # type: ignore[attr-defined]
             return Statement(f"SET STATEMENT {setting} FOR {statement.sql}", statement.params)
         hinted = statement.sql.replace("SELECT", f"SELECT /*+ SET_VAR({setting}) */", 1)
         return Statement(hinted, statement.params)
+
+    def run_within(self, seconds: float, work: Callable[[], Result]) -> Result | None:
+        """Set the session's limit while `work` runs."""
+        is_mariadb = self.connection.mysql_is_mariadb  # type: ignore[attr-defined]
+        name = "max_statement_time" if is_mariadb else "max_execution_time"
+        limit = seconds if is_mariadb else max(1, round(seconds * 1000))
+        with self.connection.cursor() as cursor:
+            cursor.execute(f"SELECT @@{name}")
+            (usual,) = cursor.fetchone()
+            cursor.execute(f"SET SESSION {name} = %s", [limit])
+        try:
+            return work()
+        except Error as error:
+            if self.transient_error(error) is not TransientError.TIMEOUT:
+                raise
+            return None
+        finally:
+            with self.connection.cursor() as cursor:
+                cursor.execute(f"SET SESSION {name} = %s", [usual])
+
+
+def _sorts(step: dict[str, Any]) -> bool:
+    return "Using filesort" in (step["extra"] or "")
+
+
+def _gathers(step: dict[str, Any]) -> bool:
+    return step["select_type"] == "MATERIALIZED" and int(step["rows"] or 0) > MANY_HASHED
 
 
 def _filtered(step: dict[str, Any]) -> float:

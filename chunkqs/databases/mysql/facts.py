@@ -79,12 +79,12 @@ class Table(NamedTuple):
     def refuse_if_dependent(self) -> None:
         """Raise SessionMismatch where it may not show every session the same rows."""
         if self.definition.startswith("CREATE TEMPORARY"):
-            raise SessionMismatch(f"{self.label} is a temporary table of the session's own")
+            raise SessionMismatch("the session has a temporary table,", self.label)
         if not self.definition.startswith("CREATE TABLE"):
-            raise SessionMismatch(f"{self.label} is a view, which may look at the session")
+            raise SessionMismatch("a view may look at the session:", self.label)
         generated = [line for line in self.definition.splitlines() if "GENERATED ALWAYS" in line]
         if any(map(SESSION_FUNCTIONS.search, generated)):
-            raise SessionMismatch(f"a generated column of {self.label} depends on the session")
+            raise SessionMismatch("a generated column depends on the session in", self.label)
 
 
 def read_facts(cursor: CursorWrapper) -> SessionFacts:
@@ -105,7 +105,7 @@ def read_facts(cursor: CursorWrapper) -> SessionFacts:
 def refuse_session_functions(sql: str) -> None:
     """Raise SessionMismatch where `sql` calls a function that looks at the session."""
     if found := SESSION_FUNCTIONS.search(sql):
-        raise SessionMismatch(f"the answer depends on the session in {found[0]}")
+        raise SessionMismatch("the answer depends on the session in", found[0])
 
 
 def read_tables(cursor: CursorWrapper, sql: str) -> list[Table]:
@@ -141,7 +141,7 @@ def _mentioned(cursor: CursorWrapper, sql: str) -> list[tuple[str, str]]:
     found = cursor.fetchall()
     for _schema, name, is_routine in found:
         if is_routine:
-            raise SessionMismatch(f"the answer may depend on the session in the function {name}")
+            raise SessionMismatch("the answer may depend on the session in the function", name)
     return [(schema, name) for schema, name, _is_routine in found]
 
 

@@ -48,7 +48,7 @@ class MySQLSession(Session):
         """Read the caller's session: 3 queries, and one for each table."""
         for table in self._read():
             if not table.has_snapshots:
-                raise SessionMismatch(f"{table.label} is in an engine that has no snapshots")
+                raise SessionMismatch("a table is in an engine that has no snapshots:", table.label)
 
     def transfer(self, driver_connection: Any) -> None:
         """Compare, carry over what differs, plan the statement and begin: 7 to 10 queries."""

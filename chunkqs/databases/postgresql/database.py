@@ -2,21 +2,37 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
 from typing import Any
 
 from django.db import Error, transaction
 from django.db.backends.utils import CursorWrapper
+from django.db.transaction import atomic, set_rollback
 
 from ...django_internals.compiler import Statement
-from ..base import Cursor, Database, Explanation, TransientError
+from ...django_internals.values import Conversion
+from ..base import (
+    CopyFormat,
+    CopyReader,
+    Cursor,
+    Database,
+    Explanation,
+    RepeatedWork,
+    Result,
+    TransientError,
+)
 from ..statistics import Distribution, Step
+from ..transport import Transport
+from .copying import cells_of, copy_statement
 from .plan import explain
 from .psycopg import Driver, driver_of
+from .repeated_work import repeated_work
 from .session import PostgreSQLSession
 from .statistics import distributions, value_sql
+from .transports import LIKELY, LIKELY_MOMENTS, TEXT, exact, may_hold_floats, moment
 
 #: Serialisation failure (a replica's recovery conflict too), deadlock, lock timeout.
 CONFLICT_STATES = {"40001", "40P01", "55P03"}
@@ -25,8 +41,10 @@ QUERY_CANCELED = "57014"
 #: the language of `lc_messages`.
 USER_REQUEST = "user request"
 
-#: Floats of 4 bytes, which no field of Django's own has.
-SINGLE_PRECISION = {"real", "float4", "float"}
+LEADING_WORD = re.compile(r"[a-z0-9]*")
+
+#: libpq's number for a connection in the middle of a statement.
+ACTIVE = 1
 
 
 REPLICATION_LAG = """
@@ -54,8 +72,11 @@ class PostgreSQL(Database):
     compares_rows = True
     reads_ranges_apart = True
     reads_nulls_by_index_order = True
-    sorts_within_prefix = True
     shares_snapshots = True
+    knows_types = True
+    names_derived_columns = True
+    writes_jsonb = True
+    writes_exports = True
 
     @cached_property
     def driver(self) -> Driver:
@@ -95,6 +116,11 @@ class PostgreSQL(Database):
         with self.connection.cursor() as cursor:
             cursor.execute(sql)
             return cursor.fetchone()[0]
+
+    def repeated_work(self, statement: Statement) -> RepeatedWork | None:
+        """Look for large sorts and hashes in the plan."""
+        explanation = self.explain(statement)
+        return repeated_work(explanation.text) if explanation else None
 
     def distributions(self, table: str, columns: Sequence[str]) -> list[Distribution]:
         """Read `pg_stats`: one query, and one for each column."""
@@ -148,23 +174,98 @@ class PostgreSQL(Database):
         """Have psycopg 3 read timestamps by `datetime.fromisoformat()`."""
         return self.driver.prepare_cursor(cursor)
 
-    def key_sql(self, sql: str, field: Any) -> str:
-        """Select moments in UTC, and floats of 4 bytes as the doubles that they compare as."""
-        if self.shows_moments_locally(field):
-            return f"({sql}) AT TIME ZONE 'UTC'"
-        if self._type(field) in SINGLE_PRECISION:
-            return f"{sql} + CAST(0 AS double precision)"
-        return sql
+    def copy_statement(
+        self,
+        cursor: CursorWrapper,
+        statement: Statement,
+        conversions: Sequence[Conversion],
+        copy: CopyFormat,
+    ) -> Statement | None:
+        """Ask for the types of the columns; None where one is not for the server to write."""
+        if Conversion.OTHER in conversions or not self.driver.shows_iso_dates(cursor):
+            return None
+        sql = f"SELECT * FROM ({statement.sql}) AS query LIMIT 0"
+        cursor.execute(sql, statement.params)
+        types = [column[1] for column in cursor.description][: len(conversions)]
+        cells = cells_of(types, conversions, copy)
+        if cells is None:
+            return None
+        return Statement(copy_statement(statement.sql, cells, copy), statement.params)
 
-    def shows_moments_locally(self, field: Any) -> bool:
-        """Return whether `field` is a timestamp with time zone."""
-        return self._type(field) == "timestamp with time zone"
+    def copy_reader(self, cursor: CursorWrapper) -> CopyReader:
+        """Return the driver's way to read a COPY."""
+        return self.driver.copy_reader(cursor.cursor)
 
-    def value_placeholder(self, field: Any) -> str:
-        """Name the type of an array: psycopg2 writes it without one, and the server guesses by
-        the first value."""
-        db_type = self._type(field)
-        return f"%s::{db_type}" if db_type.endswith("[]") else "%s"
+    def is_busy(self, driver_connection: Any) -> bool:
+        """Return what libpq knows, without a query."""
+        return bool(driver_connection.info.transaction_status == ACTIVE)
 
-    def _type(self, field: Any) -> str:
-        return (field.db_type(self.connection) or "") if field is not None else ""
+    def connection_limit(self) -> int | None:
+        """Return the least of the server's, the database's and the role's limit."""
+        with self.connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT least(current_setting('max_connections')::int"
+                " - current_setting('superuser_reserved_connections')::int,"
+                " nullif(datconnlimit, -1), nullif(rolconnlimit, -1))"
+                " FROM pg_catalog.pg_database, pg_catalog.pg_roles"
+                " WHERE datname = current_database() AND rolname = session_user"
+            )
+            return int(cursor.fetchone()[0])
+
+    def likely_transport(self, field: Any) -> Transport:
+        """Go by the field's `db_type()`: text for whatever is not known to be exact."""
+        db_type = (field.db_type(self.connection) or "") if field is not None else ""
+        name = LEADING_WORD.match(db_type)[0]  # type: ignore[index]
+        if name in LIKELY_MOMENTS and not db_type.endswith("]"):
+            return moment(self._has_iso_dates)
+        return TEXT if db_type.endswith("]") else LIKELY.get(name, TEXT)
+
+    def column_types(self, cursor: CursorWrapper) -> Sequence[int]:
+        """Return the number of each column's type."""
+        return [column[1] for column in cursor.description]
+
+    def transport(self, column_type: int, used: Transport) -> Transport | None:
+        """Go by the type's number."""
+        return exact(column_type, used, self._has_iso_dates)
+
+    def run_within(self, seconds: float, work: Callable[[], Result]) -> Result | None:
+        """Run `work` in a transaction or savepoint of its own, which takes the limit back."""
+        alias = self.connection.alias
+        try:
+            with atomic(using=alias):
+                with self.connection.cursor() as cursor:
+                    limit = max(1, round(seconds * 1000))
+                    cursor.execute(f"SET LOCAL statement_timeout = {limit}")
+                result = work()
+                set_rollback(True, using=alias)
+        except Error as error:
+            if self.transient_error(error) is not TransientError.TIMEOUT:
+                raise
+            return None
+        return result
+
+    def is_doubtful(self, column_type: int) -> bool:
+        """Return True for types of the user's own, and for floats in an array."""
+        return may_hold_floats(column_type)
+
+    def shows_values_whole(self) -> bool:
+        """Read `extra_float_digits`: one query."""
+        with self.connection.cursor() as cursor:
+            cursor.execute("SELECT current_setting('extra_float_digits')::integer > 0")
+            (is_whole,) = cursor.fetchone()
+        return bool(is_whole)
+
+    def type_name(self, column_type: int) -> str:
+        """Ask the server: one query."""
+        with self.connection.cursor() as cursor:
+            cursor.execute("SELECT format_type(%s, NULL)", [column_type])
+            (name,) = cursor.fetchone()
+        return str(name)
+
+    @property
+    def _has_iso_dates(self) -> bool:
+        """Whether the session is known to write dates as ISO 8601 has them. No query."""
+        if self.connection.connection is None:
+            return False
+        style = self.driver.parameter_status(self.connection.connection, "DateStyle")
+        return (style or "").startswith("ISO")

@@ -51,6 +51,7 @@ WITH parameters AS (
     AND name NOT IN ('transaction_isolation', 'transaction_read_only', 'transaction_deferrable')
 )
 SELECT pg_catalog.json_build_object(
+    'pid', pg_catalog.pg_backend_pid(),
     'user', current_user,
     'session_user', session_user,
     'role', pg_catalog.current_setting('role'),
@@ -95,6 +96,9 @@ SELECT pg_catalog.json_build_object(
 class SessionFacts(NamedTuple):
     """What a session is, beyond the database that it is in."""
 
+    pid: int
+    """The server's process, which another session has where a pooler hands it from one to the
+    other."""
     user: str
     session_user: str
     role: str

@@ -5,22 +5,28 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
-from functools import lru_cache
-from typing import Any, ClassVar
+from functools import lru_cache, partial
+from typing import Any, NamedTuple
 
 from django.db.backends.utils import CursorWrapper
 
 from ...django_internals.connections import is_django_loader
-from ..base import Cursor
+from ..base import CopyReader, Cursor
+from .copy_out import Psycopg2Copy, Psycopg3Copy
 
 INVALID_CURSOR_NAME = "34000"
 
 
+class State(NamedTuple):
+    """What a private connection changes on its driver connection, as it was before."""
+
+    attributes: dict[str, Any]
+    types: Sequence[tuple[dict[Any, Any], dict[Any, Any]]] = ()
+    """psycopg2's registries of typecasters, each with a copy of what was in it."""
+
+
 class Driver(ABC):
     """One of the drivers of PostgreSQL."""
-
-    changed_attributes: ClassVar[tuple[str, ...]]
-    """What `begin_snapshot()` and `copy_types()` set on a driver connection."""
 
     @abstractmethod
     def sqlstate(self, error: BaseException) -> str | None:
@@ -31,12 +37,25 @@ class Driver(ABC):
         return self.sqlstate(error) == INVALID_CURSOR_NAME
 
     @abstractmethod
+    def parameter_status(self, driver_connection: Any, name: str) -> str | None:
+        """Return a setting that the server reports whenever it changes. No query."""
+
+    @abstractmethod
     def discard_cursor(self, cursor: CursorWrapper) -> None:
         """Forget a server-side cursor without CLOSE, which would abort the transaction."""
 
     @abstractmethod
     def prepare_cursor(self, cursor: Cursor) -> Cursor:
         """Let `cursor`, not executed yet, read values as Django has them read, only faster."""
+
+    @abstractmethod
+    def copy_reader(self, cursor: Any) -> CopyReader:
+        """Return what runs a COPY in the place of a cursor of the driver's."""
+
+    def shows_iso_dates(self, cursor: CursorWrapper) -> bool:
+        """Return whether the session writes dates as year, month and day. No query."""
+        style: str | None = cursor.connection.info.parameter_status("DateStyle")
+        return style is not None and style.startswith("ISO")
 
     @abstractmethod
     def copy_types(self, source: Any, target: Any) -> None:
@@ -47,26 +66,21 @@ class Driver(ABC):
         """Let the next statement begin a transaction: one snapshot, read-only."""
 
     @abstractmethod
+    def state(self, driver_connection: Any) -> State:
+        """Return what the methods above change on a connection, as it is now."""
+
+    @abstractmethod
     def closing_steps(
-        self,
-        driver_connection: Any,
-        closes: Sequence[Callable[[], None]],
-        before: dict[str, Any],
+        self, driver_connection: Any, closes: Sequence[Callable[[], None]], state: State
     ) -> list[Callable[[], None]]:
         """Return what ends the transaction and the cursors that `closes` close.
 
-        `before` are the attributes to leave on a connection that a pool will hand on.
+        The connection, which a pool may hand on, is left in its earlier `state`.
         """
-
-    def attributes(self, driver_connection: Any) -> dict[str, Any]:
-        """Return the attributes that a private connection changes, as they are now."""
-        return {name: getattr(driver_connection, name) for name in self.changed_attributes}
 
 
 class Psycopg2(Driver):
     """psycopg2."""
-
-    changed_attributes = ("autocommit", "isolation_level", "readonly")
 
     def sqlstate(self, error: BaseException) -> str | None:
         """Return `pgcode`."""
@@ -76,12 +90,21 @@ class Psycopg2(Driver):
         """Return whether the server, or psycopg2 without a code, misses the cursor."""
         return super().is_cursor_error(error) or "named cursor isn't valid anymore" in str(error)
 
+    def parameter_status(self, driver_connection: Any, name: str) -> str | None:
+        """Ask libpq."""
+        status: str | None = driver_connection.get_parameter_status(name)
+        return status
+
     def discard_cursor(self, cursor: CursorWrapper) -> None:
         """Do nothing: psycopg2 sends no CLOSE when a cursor is dropped."""
 
     def prepare_cursor(self, cursor: Cursor) -> Cursor:
         """Return `cursor`: psycopg2 reads every type in C."""
         return cursor
+
+    def copy_reader(self, cursor: Any) -> CopyReader:
+        """Read in a thread."""
+        return Psycopg2Copy(cursor)
 
     def copy_types(self, source: Any, target: Any) -> None:
         """Copy the typecasters that were registered on the connection."""
@@ -94,28 +117,33 @@ class Psycopg2(Driver):
         driver_connection.isolation_level = "REPEATABLE READ"
         driver_connection.readonly = True
 
+    def state(self, driver_connection: Any) -> State:
+        """Return attributes and typecasters."""
+        names = ("isolation_level", "readonly", "autocommit")
+        registries = (driver_connection.string_types, driver_connection.binary_types)
+        return State(
+            {name: getattr(driver_connection, name) for name in names},
+            [(types, dict(types)) for types in registries],
+        )
+
     def closing_steps(
-        self,
-        driver_connection: Any,
-        closes: Sequence[Callable[[], None]],
-        before: dict[str, Any],
+        self, driver_connection: Any, closes: Sequence[Callable[[], None]], state: State
     ) -> list[Callable[[], None]]:
-        """Close the connection before its cursors: psycopg2 sends no CLOSE for them then."""
-        return [driver_connection.rollback, driver_connection.close, *closes]
+        """Close the cursors before the transaction ends: psycopg2 sends CLOSE for each."""
+        return [*closes, driver_connection.rollback, partial(_restore, driver_connection, state)]
 
 
 class Psycopg3(Driver):
     """psycopg 3."""
 
-    # _adapters: where connect() of psycopg 3.1 to 3.3 puts the types of its context.
-    changed_attributes = (
-        *("autocommit", "isolation_level", "read_only"),
-        *("_adapters", "prepare_threshold"),
-    )
-
     def sqlstate(self, error: BaseException) -> str | None:
         """Return `sqlstate`."""
         return getattr(error.__cause__ or error, "sqlstate", None)
+
+    def parameter_status(self, driver_connection: Any, name: str) -> str | None:
+        """Ask libpq."""
+        status: str | None = driver_connection.info.parameter_status(name)
+        return status
 
     def discard_cursor(self, cursor: CursorWrapper) -> None:
         """Close it as a plain cursor: a dropped ServerCursor would warn that it was not closed."""
@@ -139,6 +167,10 @@ class Psycopg3(Driver):
             adapters.register_loader(oid, fast)
         return cursor
 
+    def copy_reader(self, cursor: Any) -> CopyReader:
+        """Read by libpq, which takes many rows at a time."""
+        return Psycopg3Copy(cursor)
+
     def copy_types(self, source: Any, target: Any) -> None:
         """Copy the loaders and dumpers that were registered on the connection."""
         from psycopg.adapt import AdaptersMap
@@ -154,23 +186,32 @@ class Psycopg3(Driver):
         driver_connection.read_only = True
         driver_connection.prepare_threshold = None
 
+    def state(self, driver_connection: Any) -> State:
+        """Return attributes.
+
+        `_adapters` is where connect() of psycopg 3.1 to 3.3 puts the types of its context.
+        """
+        names = ("prepare_threshold", "_adapters", "read_only", "isolation_level", "autocommit")
+        return State({name: getattr(driver_connection, name) for name in names})
+
     def closing_steps(
-        self,
-        driver_connection: Any,
-        closes: Sequence[Callable[[], None]],
-        before: dict[str, Any],
+        self, driver_connection: Any, closes: Sequence[Callable[[], None]], state: State
     ) -> list[Callable[[], None]]:
-        """Roll back, forget the cursors, and restore the connection, which may be a pool's."""
+        """Roll back first: psycopg 3 knows that its cursors are gone then, and sends no CLOSE."""
+        return [driver_connection.rollback, *closes, partial(_restore, driver_connection, state)]
 
-        def restore() -> None:
-            try:
-                for name, value in reversed(before.items()):
-                    setattr(driver_connection, name, value)
-            except BaseException:
-                driver_connection.close()  # nobody else may get it as it is
-                raise
 
-        return [driver_connection.rollback, *closes, restore]
+def _restore(driver_connection: Any, state: State) -> None:
+    """Leave a connection as it was, or closed, so that nobody else gets it as it is."""
+    try:
+        for name, value in state.attributes.items():
+            setattr(driver_connection, name, value)
+        for types, before in state.types:
+            types.clear()
+            types.update(before)
+    except BaseException:
+        driver_connection.close()
+        raise
 
 
 PSYCOPG2, PSYCOPG3 = Psycopg2(), Psycopg3()

@@ -16,7 +16,8 @@ from ..base import Explanation
 from ..session import Session, SessionMismatch, compare
 from .facts import SessionFacts, StatementFacts, read_facts
 from .plan import Plan, called, explain, session_functions, without_literals
-from .psycopg import driver_of
+from .pooler import require_second_process
+from .psycopg import State, driver_of
 
 #: What a stream sets for itself. Compiling a plan just in time takes tens of milliseconds
 #: before the first row, and wins nothing where the client is the slower end. The transaction
@@ -46,7 +47,7 @@ class PostgreSQLSession(Session):
         self._driver = driver_of(connection)
         self._plan = Plan.of(None)
         self._caller: SessionFacts
-        self._before: dict[str, Any] | None = None
+        self._before: State | None = None
 
     def survey(self, explanation: Explanation | None) -> None:
         """Read the caller's session: one query on the caller's connection."""
@@ -62,7 +63,7 @@ class PostgreSQLSession(Session):
 
     def transfer(self, driver_connection: Any) -> None:
         """Carry over, plan the statement to lock what it reads, and compare: 3 queries."""
-        self._before = self._driver.attributes(driver_connection)
+        self._before = self._driver.state(driver_connection)
         self._driver.copy_types(self.connection.connection, driver_connection)
         self._driver.begin_snapshot(driver_connection)
         with self.cursor(driver_connection) as cursor:
@@ -80,8 +81,10 @@ class PostgreSQLSession(Session):
         if relations and relations != plan.relations:
             raise SessionMismatch("the statement reads other tables there")
         if shadowed := sorted({*caller.temporary_tables}.intersection(touched.relations)):
-            raise SessionMismatch(f"{shadowed[0]} is a temporary table in the caller's session")
+            raise SessionMismatch("the caller has a temporary table", f"in place of {shadowed[0]}")
         self._refuse_dependent(private, touched, plan)
+        if private.pid == caller.pid:
+            require_second_process(self.connection.connection)
 
     def _carry_over(self, cursor: CursorWrapper, info: Any) -> None:
         caller = self._caller
@@ -172,7 +175,7 @@ class PostgreSQLSession(Session):
         }
         for reason, names in reasons.items():
             if names:
-                raise SessionMismatch(f"{reason} {', '.join(names)}")
+                raise SessionMismatch(reason, ", ".join(names))
 
     def _refuse_open_transaction(self) -> None:
         if self.connection.connection.info.transaction_status != IDLE:
@@ -182,7 +185,7 @@ class PostgreSQLSession(Session):
         """Policies look at variables that nobody can list. The caller's loop may depend on them
         where the walk does not."""
         if facts.secured:
-            raise SessionMismatch(f"row-level security is active on {facts.secured[0]}")
+            raise SessionMismatch("row-level security is active on", facts.secured[0])
 
 
 def own_settings(server_version: int) -> dict[str, str]:

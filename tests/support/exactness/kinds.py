@@ -11,6 +11,7 @@ from typing import Any
 from django.apps.registry import Apps
 from django.core.management.commands.inspectdb import Command
 from django.db import connections, models
+from django.utils.module_loading import import_string
 
 Model = type[models.Model]
 
@@ -53,7 +54,8 @@ def inspected(table: str, alias: str = "default", key: str = "id") -> Model:
 
 def inspected_field(connection: Any, table: str, row: Any) -> models.Field[Any, Any]:
     name, options, _ = Command().get_field_type(connection, table, row)
-    field: models.Field[Any, Any] = getattr(models, name)(null=True, **options)
+    path = name if "." in name else f"django.db.models.{name}"
+    field: models.Field[Any, Any] = import_string(path)(null=True, **options)
     return field
 
 
@@ -84,3 +86,15 @@ def create(name: str, kind: Kind) -> None:
     keys = random.Random(9).sample(range(1, len(values) + 1), len(values))
     rows = [part for row in zip(keys, values, strict=True) for part in row]
     run(f"INSERT INTO {name} (id, v) VALUES {', '.join(['(%s, %s)'] * len(values))}", *rows)
+
+
+def create_wide(name: str, kinds: Sequence[Kind], rows: int) -> None:
+    """Make one table of a column `c0`, `c1`, ... for each kind, its values drawn by chance."""
+    source = random.Random(9)
+    columns = "".join(f", c{number} {kind.type} NULL" for number, kind in enumerate(kinds))
+    run(f"DROP TABLE IF EXISTS {name}")
+    run(f"CREATE TABLE {name} (id integer PRIMARY KEY{columns})")
+    places = ", ".join(["%s"] * (len(kinds) + 1))
+    for key in source.sample(range(rows), rows):
+        values = [source.choice([*kind.values, None]) for kind in kinds]
+        run(f"INSERT INTO {name} VALUES ({places})", key, *values)

@@ -77,8 +77,7 @@ class Oracle:
         yield from self.reversed()._judged("reversed(keyset_iter())", got, error)
 
     def _resumed_faults(self) -> Iterator[str]:
-        rows = keyset_iter(self.queryset, chunk_size=4)
-        tokens, error = self._walked(lambda: (rows.position for _ in rows))
+        tokens, error = self._walked(self._tokens)
         yield from self._judged("keyset_iter(chunk_size=4)", self.expected[: len(tokens)], error)
         for number, token in enumerate(tokens):
             # One chunk, and the first row of the next.
@@ -86,6 +85,11 @@ class Oracle:
             name = f"keyset_iter(chunk_size=3, after=row {number})"
             got, error = rest._walked(lambda token=token: self._resumed(token))
             yield from rest._judged(name, got, error)
+
+    def _tokens(self) -> Iterator[str | None]:
+        rows = keyset_iter(self.queryset, chunk_size=4)
+        for _ in rows:
+            yield rows.position
 
     def _resumed(self, token: str) -> Iterator[Any]:
         return islice(keyset_iter(self.queryset, chunk_size=3, after=token), 4)

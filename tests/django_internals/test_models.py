@@ -1,27 +1,13 @@
-"""The private parts of Django that chunkqs leans on, as each supported version has them.
-
-A digest that differs says that Django has changed the code: read the change, see
-whether `chunkqs.internals` and `chunkqs.row_internals` still do the same, and note
-the new digest here.
-"""
+"""How Django turns raw rows into rows, as each supported version has it."""
 
 from __future__ import annotations
 
-import ast
-import hashlib
-import inspect
-import io
-import textwrap
-import tokenize
-from pathlib import Path
 from typing import Any
 
 import django
 import pytest
 from django.db import connection, models
-from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import base, query
-from django.db.models.expressions import ColPairs
 from django.db.models.fields import files, mixins, related_descriptors
 from django.db.models.query_utils import DeferredAttribute
 from django.db.models.sql.compiler import SQLCompiler
@@ -34,6 +20,7 @@ from chunkqs.django_internals.models import (
     cache_name_of,
     is_plain,
 )
+from tests.support.digests import digest, watched
 from tests.support.models import (
     Article,
     Composite,
@@ -45,97 +32,39 @@ from tests.support.models import (
     User,
 )
 
-LEFT_OUT = (tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT)
-
-
-def digest(part: Any) -> str:
-    """Digest the source code of `part`, or a source code, without comments and layout."""
-    source = part if isinstance(part, str) else textwrap.dedent(inspect.getsource(part))
-    tokens = tokenize.generate_tokens(io.StringIO(source).readline)
-    code = "".join(token.string for token in tokens if token.type not in LEFT_OUT)
-    return hashlib.sha256("".join(code.split()).encode()).hexdigest()[:8]
-
-
-WRAPPER: Any = BaseDatabaseWrapper
-PARTS: dict[str, Any] = {
-    "Model.__init__": models.Model.__init__,
-    "Model.from_db": models.Model.from_db,
-    "ModelState": base.ModelState,
-    "ModelStateFieldsCacheDescriptor": base.ModelStateFieldsCacheDescriptor,
-    "ModelIterable": query.ModelIterable,
-    "ValuesIterable": query.ValuesIterable,
-    "ValuesListIterable": query.ValuesListIterable,
-    "NamedValuesListIterable": query.NamedValuesListIterable,
-    "FlatValuesListIterable": query.FlatValuesListIterable,
-    "RelatedPopulator": query.RelatedPopulator,
-    "FieldCacheMixin.set_cached_value": mixins.FieldCacheMixin.set_cached_value,
-    "FieldCacheMixin.is_cached": mixins.FieldCacheMixin.is_cached,
-    "ForeignKeyDeferredAttribute": related_descriptors.ForeignKeyDeferredAttribute,
-    "ForwardManyToOneDescriptor.__set__": related_descriptors.ForwardManyToOneDescriptor.__set__,
-    "FileDescriptor.__set__": files.FileDescriptor.__set__,
-    "ImageFileDescriptor": files.ImageFileDescriptor,
-    "SQLCompiler.results_iter": SQLCompiler.results_iter,
-    "SQLCompiler.get_converters": SQLCompiler.get_converters,
-    "SQLCompiler.apply_converters": SQLCompiler.apply_converters,
-    "SQLCompiler.composite_fields_to_tuples": SQLCompiler.composite_fields_to_tuples,
-    "SQLCompiler.get_related_selections": SQLCompiler.get_related_selections,
-    "SQLCompiler._order_by_pairs": SQLCompiler._order_by_pairs,
-    "BaseDatabaseWrapper._cursor": WRAPPER._cursor,
-    "BaseDatabaseWrapper._close": WRAPPER._close,
+PARTS = {
+    "Model.__init__": watched(models.Model.__init__, "e3dde98d"),
+    "Model.from_db": watched(models.Model.from_db, "f7cda597", since_6_1="f178303a"),
+    "ModelState": watched(base.ModelState, "e985b4e8", since_6_1="cd144fbb"),
+    "ModelStateFieldsCacheDescriptor": watched(base.ModelStateFieldsCacheDescriptor, "31027dc1"),
+    "ModelIterable": watched(query.ModelIterable, "50dd6c22", since_6_1="ce902fcd"),
+    "ValuesIterable": watched(query.ValuesIterable, "5a4d6f7f"),
+    "ValuesListIterable": watched(query.ValuesListIterable, "3063791f"),
+    "NamedValuesListIterable": watched(query.NamedValuesListIterable, "73e23652"),
+    "FlatValuesListIterable": watched(query.FlatValuesListIterable, "96f0095c"),
+    "RelatedPopulator": watched(query.RelatedPopulator, "136d7127", since_6_1="cade7a25"),
+    "FieldCacheMixin.set_cached_value": watched(
+        mixins.FieldCacheMixin.set_cached_value, "07ccce32"
+    ),
+    "FieldCacheMixin.is_cached": watched(mixins.FieldCacheMixin.is_cached, "cc870d8e"),
+    "ForeignKeyDeferredAttribute": watched(
+        related_descriptors.ForeignKeyDeferredAttribute, "5d02bd67"
+    ),
+    "FileDescriptor.__set__": watched(files.FileDescriptor.__set__, "bb0eb919"),
+    "ImageFileDescriptor": watched(files.ImageFileDescriptor, "36530d6a"),
+    "SQLCompiler.results_iter": watched(SQLCompiler.results_iter, "42c54979"),
+    "SQLCompiler.get_converters": watched(SQLCompiler.get_converters, "6b6284e1"),
+    "SQLCompiler.apply_converters": watched(SQLCompiler.apply_converters, "bdce6339"),
+    "SQLCompiler.composite_fields_to_tuples": watched(
+        SQLCompiler.composite_fields_to_tuples, "dabff077"
+    ),
+    "SQLCompiler.get_related_selections": watched(SQLCompiler.get_related_selections, "bfe11c2f"),
 }
-DIGESTS_5_2 = {
-    "Model.__init__": "e3dde98d",
-    "Model.from_db": "f7cda597",
-    "ModelState": "e985b4e8",
-    "ModelStateFieldsCacheDescriptor": "31027dc1",
-    "ModelIterable": "50dd6c22",
-    "ValuesIterable": "5a4d6f7f",
-    "ValuesListIterable": "3063791f",
-    "NamedValuesListIterable": "73e23652",
-    "FlatValuesListIterable": "96f0095c",
-    "RelatedPopulator": "136d7127",
-    "FieldCacheMixin.set_cached_value": "07ccce32",
-    "FieldCacheMixin.is_cached": "cc870d8e",
-    "ForeignKeyDeferredAttribute": "5d02bd67",
-    "ForwardManyToOneDescriptor.__set__": "bb240257",
-    "FileDescriptor.__set__": "bb0eb919",
-    "ImageFileDescriptor": "36530d6a",
-    "SQLCompiler.results_iter": "42c54979",
-    "SQLCompiler.get_converters": "6b6284e1",
-    "SQLCompiler.apply_converters": "bdce6339",
-    "SQLCompiler.composite_fields_to_tuples": "dabff077",
-    "SQLCompiler.get_related_selections": "bfe11c2f",
-    "SQLCompiler._order_by_pairs": "1036d2c8",
-    "BaseDatabaseWrapper._cursor": "523f4a41",
-    "BaseDatabaseWrapper._close": "05c9410a",
-}
-DIGESTS_6_1 = {
-    **DIGESTS_5_2,
-    "Model.from_db": "f178303a",
-    "ModelState": "cd144fbb",
-    "ModelIterable": "ce902fcd",
-    "RelatedPopulator": "cade7a25",
-    "SQLCompiler._order_by_pairs": "48d874c9",
-}
-DIGESTS = {(5, 2): DIGESTS_5_2, (6, 0): DIGESTS_5_2, (6, 1): DIGESTS_6_1}
 
 
 @pytest.mark.parametrize("name", PARTS)
 def test_code_is_that_which_was_read(name: str) -> None:
-    expected = DIGESTS[django.VERSION[:2]]
-    assert (name, digest(PARTS[name])) == (name, expected[name])
-
-
-def test_djangos_loader_of_timestamps_is_that_which_was_read() -> None:
-    """It is in a module that is there for psycopg 3 alone."""
-    postgresql = Path(django.__file__).parent / "db" / "backends" / "postgresql"
-    source = (postgresql / "psycopg_any.py").read_text()
-    classes = [node for node in ast.walk(ast.parse(source)) if isinstance(node, ast.ClassDef)]
-    (loader,) = [node for node in classes if node.name == "BaseTzLoader"]
-    segment = ast.get_source_segment(source, loader, padded=True)
-    assert segment is not None
-    digests = {(5, 2): "d8f55eb4", (6, 0): "3080e0d5", (6, 1): "9bf6961e"}
-    assert digest(textwrap.dedent(segment)) == digests[django.VERSION[:2]]
+    assert (name, digest(PARTS[name].part)) == (name, PARTS[name].expected)
 
 
 class Recorder(models.Model):
@@ -252,16 +181,7 @@ def test_klass_info_from_both_sides_of_a_one_to_one() -> None:
         assert tuple(map(cache_name_of, setters)) == names
 
 
-def test_composite_columns_of_a_select() -> None:
-    compiler: Any = compile_select(Composite.objects.values_list("pk", "name"), connection).compiler
-    columns = [column for column, _, _ in compiler.select]
-    assert isinstance(columns[0], ColPairs)
-    assert len(columns[0]) == 2
-    assert compiler.has_composite_fields(columns)
-    assert compiler.col_count == len(columns) == 2
-
-
-def test_compilers_read_as_djangos() -> None:
+def test_compilers_are_stock() -> None:
     kind = type(Event.objects.all().query.get_compiler("default"))
     for name in ("results_iter", "apply_converters", "composite_fields_to_tuples"):
         assert getattr(kind, name) is getattr(SQLCompiler, name)

@@ -1,0 +1,114 @@
+"""How many private connections this process has open, and may have (MAX_PRIVATE_CONNECTIONS)."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from django.db import OperationalError
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from ..settings import chunkqs_settings
+from .session import NoRoom
+
+#: Seconds to wait for another thread's stream to end.
+TIMEOUT = 0.5
+#: Seconds in which the caller's own connection gets the room of a private one that ends.
+CALLERS_TIMEOUT = 5.0
+PAUSE = 0.05
+
+
+class Places:
+    """The private connections that are open, by alias and by the thread that opened them."""
+
+    def __init__(self) -> None:
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget all of them: a forked child has none, and its locks may be held by nobody."""
+        self._changed = threading.Condition()
+        self._taken: defaultdict[str, Counter[int]] = defaultdict(Counter)
+        self._waiting: Counter[str] = Counter()
+
+    def take(self, alias: str) -> int:
+        """Take a place, and return what gives it back; raise NoRoom where none gets free.
+
+        A thread that holds all of the others itself does not wait: nobody would give one back.
+        """
+        most, thread = chunkqs_settings().max_private_connections, threading.get_ident()
+        with self._changed:
+            taken = self._taken[alias]
+            others_hold_some = taken.total() > taken[thread]
+            if others_hold_some:
+                self._changed.wait_for(lambda: taken.total() < most, TIMEOUT)
+            if taken.total() >= most:
+                raise _no_room(alias, most)
+            if self._waiting[alias]:
+                raise NoRoom("the server has no room for the callers' own connections")
+            taken[thread] += 1
+        return thread
+
+    def are_held_by_others(self, alias: str) -> bool:
+        """Return whether other threads have private connections open."""
+        with self._changed:
+            taken = self._taken[alias]
+            return taken.total() > taken[threading.get_ident()]
+
+    @contextmanager
+    def kept_for_callers(self, alias: str) -> Iterator[None]:
+        """Refuse private connections while a caller waits for room for its own."""
+        with self._changed:
+            self._waiting[alias] += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._waiting[alias] -= 1
+
+    def give_back(self, alias: str, thread: int) -> None:
+        """Free the place that a thread took, from whichever thread."""
+        with self._changed:
+            self._taken[alias] -= Counter({thread: 1})
+            self._changed.notify_all()
+
+
+def _no_room(alias: str, most: int) -> NoRoom:
+    return NoRoom(
+        "this process may have no more private connections",
+        f"for {alias!r} than {most}",
+        remedy="Stream fewer results at a time, or raise CHUNKQS['MAX_PRIVATE_CONNECTIONS'].",
+    )
+
+
+def connect_caller(connection: BaseDatabaseWrapper) -> None:
+    """Connect, if the caller is not connected yet.
+
+    Where the server has no room, and private connections of other threads are a reason for
+    that, try again for a while. Until then no further private connection is opened.
+    """
+    try:
+        connection.ensure_connection()
+    except OperationalError:
+        if not places.are_held_by_others(connection.alias):
+            raise
+        with places.kept_for_callers(connection.alias):
+            _connect_again(connection, time.monotonic() + CALLERS_TIMEOUT)
+
+
+def _connect_again(connection: BaseDatabaseWrapper, until: float) -> None:
+    while True:
+        time.sleep(PAUSE)
+        try:
+            return connection.ensure_connection()
+        except OperationalError:
+            if time.monotonic() > until:
+                raise
+
+
+places = Places()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=places.reset)

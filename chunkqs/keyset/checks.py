@@ -1,0 +1,99 @@
+"""What the rows themselves show: that each has a place of its own, after the ones before.
+
+What a model declares decides how fast a walk is. That no row is lost is seen here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import islice
+from operator import eq, itemgetter
+from typing import Any
+
+from ..django_internals.compiler import Block
+from ..errors import KeysetError
+from .columns import KeyColumn, name_of
+from .keyset import Keyset
+from .lessons import ADVICE
+from .ranges import Position
+
+
+def check_block(
+    keyset: Keyset,
+    block: Block,
+    places: Sequence[int],
+    position: Callable[[Any], Position],
+    start: Position | None,
+) -> None:
+    """Raise KeysetError where a row of `block` has the place of another, or none.
+
+    `places` are those of the key columns in a raw row; the block comes after `start`.
+    """
+    if not block:
+        return
+    values: list[Any] = []
+    for column, place in zip(keyset.columns, places, strict=True):
+        values = list(map(itemgetter(place), block))
+        if not column.nullable and None in values:
+            raise unexpected_null(keyset, column)
+    # The last column nearly always tells neighbours apart by itself.
+    if any(map(eq, values, islice(values, 1, None))):
+        positions = list(map(position, block))
+        if any(map(eq, positions, islice(positions, 1, None))):
+            raise repeated(keyset)
+    if start is not None and position(block[0]) == start:
+        raise repeated(keyset)
+
+
+def unexpected_null(keyset: Keyset, column: KeyColumn) -> KeysetError:
+    """Return the error for a NULL where the model declares that there is none."""
+    return KeysetError(
+        f"The walk of {_label(keyset)} met a NULL in {name_of(column.expression)}, which is "
+        "declared to have none, so that its rows have no place. Declare the field with "
+        f"null=True, or order by another column.{ADVICE}"
+    )
+
+
+def repeated(keyset: Keyset) -> KeysetError:
+    """Return the error for two rows at one position."""
+    return KeysetError(
+        f"The walk of {_label(keyset)} did not get ahead: two rows are at one position of its "
+        f"order ({_names(keyset)}). Columns that are declared unique, or the primary key, may "
+        "repeat, as in a view; a function or a join may repeat a row; or a value does not equal "
+        f"itself. Order by columns that tell all rows apart.{ADVICE}"
+    )
+
+
+def lost(keyset: Keyset) -> KeysetError:
+    """Return the error for a row that a chunk ought to begin with, and does not."""
+    return KeysetError(
+        f"The walk of {_label(keyset)} would lose rows: by the database's comparison, the row "
+        f"after a chunk is not after it in the order ({_names(keyset)}). Columns that are "
+        f"declared unique may repeat. Order by columns that tell all rows apart.{ADVICE}"
+    )
+
+
+def not_at_its_position(keyset: Keyset) -> KeysetError:
+    """Return the error for a row that is not found by its own position."""
+    return KeysetError(
+        f"The walk of {_label(keyset)} would lose rows: the database does not find the row that "
+        f"ended the first chunk by its position in the order ({_names(keyset)}). A value of it "
+        f"does not compare as what it is read as. Order by other columns.{ADVICE}"
+    )
+
+
+def went_back(keyset: Keyset) -> KeysetError:
+    """Return the error for a chunk that does not come after the one before."""
+    return KeysetError(
+        f"The walk of {_label(keyset)} did not get ahead: a chunk is not after the one before in "
+        f"the order ({_names(keyset)}), by the database's comparison. A value of it does not "
+        f"compare as what it is read as, or changes from query to query.{ADVICE}"
+    )
+
+
+def _names(keyset: Keyset) -> str:
+    return ", ".join(name_of(column.expression) for column in keyset.columns)
+
+
+def _label(keyset: Keyset) -> str:
+    return str(keyset.source.model._meta.label)

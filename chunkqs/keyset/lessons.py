@@ -1,0 +1,76 @@
+"""What the rows of a walk teach about how to read the next ones exactly."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+from ..databases.base import Database
+from ..databases.transport import Transport
+from ..django_internals.expressions import field_of
+from ..errors import KeysetError
+from .columns import KeyColumn, name_of
+from .ranges import Position
+
+ADVICE = " Use stream(), which needs no order."
+#: How much further than needed to sort, as longer values will come.
+SORT_GROWTH = 4
+
+
+@dataclass
+class Lessons:
+    """How a walk reads its rows. One for all queries of the walk."""
+
+    transports: tuple[Transport, ...]
+    """How each key column is read."""
+    knows_types: bool = False
+    """Whether the database has said which type each column is of."""
+    doubtful: dict[int, Any] = field(default_factory=dict)
+    """The columns whose values may not be comparable with what they are read as; their types."""
+    sort_length: int = 0
+    """How many bytes of each value to sort by; 0 leaves that to the database."""
+
+    @classmethod
+    def before_any_row(cls, columns: Iterable[KeyColumn], database: Database) -> Self:
+        """Return what the model makes likely."""
+        fields = (field_of(column.expression) for column in columns)
+        return cls(tuple(map(database.likely_transport, fields)))
+
+    def learn_types(
+        self, types: Sequence[Any], columns: Sequence[KeyColumn], database: Database
+    ) -> bool:
+        """Learn from the types of the key columns; return whether to read in another way.
+
+        Raises KeysetError for a type whose values have no exact way there and back.
+        """
+        before, transports = self.transports, []
+        for number, (column, column_type) in enumerate(zip(columns, types, strict=True)):
+            transport = database.transport(column_type, before[number])
+            if transport is None:
+                reason = "is not read again as the value that it was written from"
+                raise inexact(column, database.type_name(column_type), reason)
+            if database.is_doubtful(column_type):
+                self.doubtful[number] = column_type
+            transports.append(transport)
+        self.transports, self.knows_types = tuple(transports), True
+        return self.transports != before
+
+    def learn_length(self, last: Position, database: Database) -> bool:
+        """Learn from the last position of a block; return whether to sort by more bytes.
+
+        The last row must be the last by comparison, too, as the next chunk starts after it.
+        """
+        needed = database.sort_length(last)
+        if needed <= self.sort_length:
+            return False
+        self.sort_length = SORT_GROWTH * needed
+        return True
+
+
+def inexact(column: KeyColumn, type_name: str, reason: str) -> KeysetError:
+    """Return the error for a column whose values don't travel unchanged."""
+    return KeysetError(
+        f"A walk by keyset cannot follow the order by {name_of(column.expression)}: a value of "
+        f"its type, {type_name}, {reason}. Rows would be lost between two chunks.{ADVICE}"
+    )

@@ -1,0 +1,19 @@
+"""The orders and conditions of Django's queries, as each supported version has them."""
+
+from __future__ import annotations
+
+import pytest
+from django.db.models.sql.compiler import SQLCompiler
+
+from tests.support.digests import digest, watched
+
+PARTS = {
+    "SQLCompiler._order_by_pairs": watched(
+        SQLCompiler._order_by_pairs, "1036d2c8", since_6_1="48d874c9"
+    ),
+}
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_code_is_that_which_was_read(name: str) -> None:
+    assert (name, digest(PARTS[name].part)) == (name, PARTS[name].expected)
