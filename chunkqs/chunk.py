@@ -7,10 +7,10 @@ from typing import Any, NamedTuple, NoReturn, Self, TypeVar
 
 from django.db.models import QuerySet
 
-from .django_internals.compiler import Block
 from .django_internals.queries import unread
 from .errors import KeysetError
 from .keyset.ranges import Position
+from .walks.build import Built
 from .walks.plan import Plan
 from .walks.walk import Walk
 
@@ -55,12 +55,11 @@ class Chunk(list[Row]):
     _origin: Origin | PickledOrigin | None = None
 
     @classmethod
-    def of(cls, plan: Plan, walk: Walk, rows: list[Row], block: Block) -> Self:
-        """Make the chunk that `walk` has come to, of `rows` that were built of `block`."""
-        chunk = cls(rows)
+    def of(cls, plan: Plan, walk: Walk, built: Built) -> Self:
+        """Make the chunk that `walk` has come to, of the rows that were built."""
+        chunk = cls(built.rows)
         chunk.number = walk.number
-        last = walk.position_of(block[-1]) if block else None
-        chunk._origin = Origin(plan, walk.before, last)
+        chunk._origin = Origin(plan, walk.before, walk.position_of(built.last))
         return chunk
 
     @property

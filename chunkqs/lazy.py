@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterable, Iterator
 from dataclasses import replace
 from functools import cached_property
 from math import ceil
-from typing import Any, Generic, NoReturn, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, Literal, NoReturn, Self, TypeVar, overload
 
 from asgiref.sync import sync_to_async
 from django.db import connections
@@ -17,14 +17,19 @@ from django.db.models.sql import Query
 from .arguments import checked_chunk_size, checked_seconds, one_size, refuse_both
 from .chunk import Chunk
 from .databases.estimates import estimate
-from .django_internals.compiler import Block
 from .django_internals.queries import STATE_THAT_FORMS_READ
 from .progress import Progress
 from .walks.ascending import AscendingIndexes
 from .walks.begun import BegunWalks, interrupt
+from .walks.build import Built
 from .walks.iterators import AsyncWalkIterator, WalkIterator
 from .walks.plan import Plan
 from .walks.walk import Walk
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from .export import Export
 
 Row = TypeVar("Row")
 Item = TypeVar("Item")
@@ -259,6 +264,56 @@ class LazyRows(Lazy[Row]):
         sizing = replace(self._plan.sizing, chunk_size=rows, target_seconds=seconds)
         return LazyChunks(self._plan.chunked(sizing))
 
+    def csv(
+        self,
+        header: bool | Literal["verbose_name"] | Iterable[str] = True,
+        *,
+        escape_formulas: bool = False,
+    ) -> Export:
+        """Return the rows as CSV: an iterable of bytes, of the columns that `values()` has.
+
+        `header`: True for their names, "verbose_name" for those of the fields, labels of your
+        own, or False for none. `escape_formulas` puts an apostrophe before text that a
+        spreadsheet would run. On PostgreSQL the server writes, by COPY, unless a field
+        converts its values in Python; docs/exports.md has the format. Holds a few parts.
+
+        Raises TypeError or ValueError at the call for wrong arguments, or for a query whose
+        columns cannot be exported; else what a walk of the rows raises.
+        """
+        from .export import csv_export
+
+        return csv_export(self._plan, header, escape_formulas)
+
+    def ndjson(self) -> Export:
+        """Return the rows as NDJSON, a JSON object a line: an iterable of bytes.
+
+        Decimals are strings, so that no digit is lost. Else as `csv()`.
+        """
+        from .export import ndjson_export
+
+        return ndjson_export(self._plan)
+
+    def arrow(self, *, dictionaries: bool = False) -> pa.RecordBatchReader:
+        """Return the rows as Arrow: a `pyarrow.RecordBatchReader`, by the extra `chunkqs[arrow]`.
+
+        Its schema comes from the fields and is known before the first row; no query runs until
+        that. `dictionaries` makes dictionaries of text with choices. For pandas, polars,
+        DuckDB and Parquet. Holds about 64,000 rows, or some megabytes. Raises as `csv()`.
+        """
+        from .export import arrow_reader
+
+        return arrow_reader(self._plan, dictionaries)
+
+    def parquet(self, *, compression: str = "zstd") -> Export:
+        """Return the rows as a Parquet file: an iterable of bytes, by the extra `chunkqs[arrow]`.
+
+        `compression` is one that pyarrow knows, or "none". Holds a row group, of about 130,000
+        rows or 16 MB. Else as `csv()` and `arrow()`.
+        """
+        from .export import parquet_export
+
+        return parquet_export(self._plan, compression)
+
     def progress(self, **options: Any) -> Progress[Row]:
         """Walk the rows, with `for` or `async for`, under a progress bar.
 
@@ -276,7 +331,7 @@ class LazyChunks(Lazy[Chunk[Row]]):
 
     def _walk(self) -> Walk:
         plan = self._plan
-        return Walk(plan, lambda walk, rows, block: [Chunk.of(plan, walk, rows, block)])
+        return Walk(plan, lambda walk, built: [Chunk.of(plan, walk, built)])
 
     def _method(self) -> str:
         return "stream().chunks()" if self._plan.method == "stream" else "chunks()"
@@ -295,6 +350,6 @@ class LazyChunks(Lazy[Chunk[Row]]):
         return Progress(self, len, options)
 
 
-def rows_themselves(walk: Walk, rows: list[Any], block: Block) -> list[Any]:
+def rows_themselves(walk: Walk, built: Built) -> list[Any]:
     """Hand out the rows of a walk one by one."""
-    return rows
+    return built.rows

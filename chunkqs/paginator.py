@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Generic, TypeVar, overload
+from typing import Any, Generic, NoReturn, TypeVar, overload
 
 from asgiref.sync import sync_to_async
 from django.db import connections
@@ -139,6 +139,13 @@ class KeysetPaginator(Generic[Row]):
     async def aestimate(self) -> int:
         """Do what `estimate()` does, from a coroutine."""
         return await sync_to_async(self.estimate)()
+
+    def __reduce__(self) -> NoReturn:
+        """Refuse to be pickled: that would run the query, and hold all its rows."""
+        raise TypeError(
+            f"A {type(self).__name__} cannot be pickled, nor can its pages: it holds a queryset of "
+            "all rows. Pickle or cache a page's object_list and its tokens."
+        )
 
     def _rows(self, query: PageQuery, block: Block) -> list[Row]:
         queryset = self._keyset.queryset.using(self.object_list.db)

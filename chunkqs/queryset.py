@@ -8,7 +8,10 @@ from typing import TYPE_CHECKING, Any, Self
 
 from django.db import models
 
-from . import functions
+from . import division, functions
+from .caller import warn
+from .django_internals.fetching import NoticesWholeResults
+from .errors import LargeResultWarning
 from .partitions.partition import Partition
 
 if TYPE_CHECKING:
@@ -23,14 +26,26 @@ else:  # a TypeVar has a default from Python 3.13 on
     Row = TypeVar("Row", covariant=True)
 
 
-class ChunkedQuerySetMixin:
+class ChunkedQuerySetMixin(NoticesWholeResults):
     """Puts `stream()`, `keyset_iter()` and `chunks()` onto any QuerySet class."""
 
     stream = functions.stream
     keyset_iter = functions.keyset_iter
     chunks = functions.chunks
-    partitions = functions.partitions
-    partition = functions.partition
+    partitions = division.partitions
+    partition = division.partition
+    parallel = division.parallel
+
+    def whole_result_read(self, rows: int) -> None:
+        """Warn at the line of the loop, with the word that it lacks."""
+        model: type[models.Model] = self.model  # type: ignore[attr-defined]
+        warn(
+            f"{rows:,} rows of {model._meta.label} were read into memory at once "
+            "(CHUNKQS['WARN_ROWS']). End the queryset with .stream() to read them a chunk at a "
+            "time, as in `for row in queryset.stream():`, or with .keyset_iter() or .chunks() "
+            "where the loop takes long.",
+            LargeResultWarning,
+        )
 
 
 class ChunkedQuerySet(ChunkedQuerySetMixin, models.QuerySet[AnyModel, Row]):
@@ -60,8 +75,9 @@ class ChunkedManagerMixin:
     stream = functions.stream
     keyset_iter = functions.keyset_iter
     chunks = functions.chunks
-    partitions = functions.partitions
-    partition = functions.partition
+    partitions = division.partitions
+    partition = division.partition
+    parallel = division.parallel
 
     def get_queryset(self) -> Any:
         """Return the manager's own queryset, with the chunked methods."""

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from difflib import get_close_matches
 from functools import cache
+from math import inf
 from typing import Any, NamedTuple
 
 from django.conf import settings
@@ -18,6 +19,9 @@ from django.utils.module_loading import import_string
 #: unless it is told otherwise.
 MAX_PRIVATE_CONNECTIONS = 4
 
+#: Seconds that a count in the admin may take before the planner is asked instead.
+COUNT_SECONDS = 0.2
+
 
 class ChunkqsSettings(NamedTuple):
     """What `CHUNKQS` says, with the defaults of what it does not say."""
@@ -25,6 +29,7 @@ class ChunkqsSettings(NamedTuple):
     trusted_engines: frozenset[str] = frozenset()
     max_private_connections: int = MAX_PRIVATE_CONNECTIONS
     warn_rows: int | None = None
+    count_seconds: float = COUNT_SECONDS
 
 
 @cache
@@ -84,10 +89,19 @@ def _number_or_none(key: str, value: Any) -> int | None:
     return None if value is None else _number(1)(key, value)
 
 
+def _seconds(key: str, value: Any) -> float:
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < inf:
+        raise ImproperlyConfigured(
+            f"CHUNKQS[{key!r}] must be a number of seconds, 0 or more, not {value!r}."
+        )
+    return float(value)
+
+
 READERS: dict[str, Callable[[str, Any], Any]] = {
     "TRUSTED_ENGINES": _engines,
     "MAX_PRIVATE_CONNECTIONS": _number(0),
     "WARN_ROWS": _number_or_none,
+    "COUNT_SECONDS": _seconds,
 }
 
 

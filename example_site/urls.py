@@ -1,8 +1,13 @@
+from django.contrib import admin
 from django.urls import path
+from drf_spectacular.views import SpectacularAPIView
 
-from example_site.events import views
+from example_site.events import api, views
 
 urlpatterns = [
-    path("", views.event_list, name="events"),
+    path("", views.EventList.as_view(), name="events"),
     path("events.csv", views.event_csv, name="events_csv"),
+    path("api/events/", api.EventList.as_view(), name="api_events"),
+    path("api/schema/", SpectacularAPIView.as_view(), name="api_schema"),
+    path("admin/", admin.site.urls),
 ]

@@ -7,52 +7,34 @@ subclass in a file of its own and name it in `chunkqs.databases.DATABASES`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from enum import Enum
-from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from django.db import Error
+from django.db import Error, NotSupportedError
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.utils import CursorWrapper
 
 from ..django_internals.compiler import Statement
+from ..django_internals.values import Conversion
+from ..django_internals.watchers import execute
+from .answers import (
+    CopyFormat,
+    CopyReader,
+    Explanation,
+    RepeatedWork,
+    TransientError,
+)
 from .statistics import Distribution, Step
 from .transport import VALUE, Transport
 
 if TYPE_CHECKING:
+    from django.db.models.sql.compiler import SQLCompiler
+
     from .session import Session
 
 Cursor = TypeVar("Cursor")
-
-
-class TransientError(Enum):
-    """An error after which the same query may succeed."""
-
-    LOST = "the connection was lost"
-    TIMEOUT = "the query took longer than the database allows"
-    CONFLICT = "another transaction was in the way"
-
-
-class RepeatedWork(Enum):
-    """What the planner does again for every chunk of a walk, with many rows."""
-
-    SORT = "sorts"
-    MATCH = "gathers the matches of a filter or a join"
-
-
-#: Rows that are sorted, or gathered by their hashes, in the time of a chunk.
-MANY_SORTED = 2_000
-MANY_HASHED = 50_000
-
-
-class Explanation(NamedTuple):
-    """What the planner expects of a statement."""
-
-    rows: int
-    width: int
-    """Bytes a row, as far as the planner knows; 0 where it does not say."""
-    text: str
-    """The whole plan (PostgreSQL: VERBOSE JSON), for whoever must know what it touches."""
+Result = TypeVar("Result")
 
 
 class Database:
@@ -119,8 +101,32 @@ class Database:
     has_numbered_types = False
     """Whether there are types (ENUM, SET) that are sorted by number but compared as text."""
 
+    has_sessions = True
+    """Whether a connection has a state of its own that decides which rows it shows."""
+
+    shares_snapshots = False
+    """Whether one transaction can take over the snapshot of another."""
+    writes_jsonb = False
+    """Whether the text of a document is always the same for the same document, as jsonb's."""
+
+    writes_exports = False
+    """Whether the server can write an export itself (COPY), several times as fast as Python."""
+
     def __init__(self, connection: BaseDatabaseWrapper) -> None:
         self.connection = connection
+
+    @property
+    def is_seen_by_others(self) -> bool:
+        """Whether other connections see the same database."""
+        return True
+
+    def export_snapshot(self) -> str:
+        """Return the name of the snapshot of the transaction that runs, for others."""
+        raise NotImplementedError
+
+    def joined_snapshot(self, name: str) -> AbstractContextManager[None]:
+        """Let the block run in a read-only transaction with another one's snapshot."""
+        raise NotImplementedError
 
     def explain(self, statement: Statement) -> Explanation | None:
         """Ask the planner about `statement`: one EXPLAIN; None where there is no such planner."""
@@ -130,6 +136,24 @@ class Database:
     def explains(self) -> bool:
         """Whether `explain()` has an answer."""
         return type(self).explain is not Database.explain
+
+    def replication_lag(self) -> float:
+        """Return how many seconds a replica is behind: one query, on it or on its primary."""
+        raise NotImplementedError
+
+    @property
+    def knows_replication_lag(self) -> bool:
+        """Whether `replication_lag()` has an answer."""
+        return type(self).replication_lag is not Database.replication_lag
+
+    def active_queries(self) -> int:
+        """Return how many other queries run on this database: one query."""
+        raise NotImplementedError
+
+    @property
+    def knows_active_queries(self) -> bool:
+        """Whether `active_queries()` has an answer."""
+        return type(self).active_queries is not Database.active_queries
 
     def repeated_work(self, statement: Statement) -> RepeatedWork | None:
         """Ask the planner what `statement`, which reads one chunk, does with many more rows."""
@@ -178,9 +202,39 @@ class Database:
     def discard_cursor(self, cursor: CursorWrapper) -> None:
         """Forget a server-side cursor that the server has no more, without a query."""
 
+    def execute(self, cursor: CursorWrapper, statement: Statement, compiler: SQLCompiler) -> None:
+        """Run `statement`, a query of `compiler`, on `cursor`, for all who watch either."""
+        execute(self.prepare_cursor(cursor), statement, compiler)
+
     def prepare_cursor(self, cursor: Cursor) -> Cursor:
         """Let `cursor`, not executed yet, read values as Django has them read, only faster."""
         return cursor
+
+    def copy_statement(
+        self,
+        cursor: CursorWrapper,
+        statement: Statement,
+        conversions: Sequence[Conversion],
+        copy: CopyFormat,
+    ) -> Statement | None:
+        """Return the statement that has the server write the rows of `statement`: one query.
+
+        None where the server would not write the same as Python does.
+        """
+        return None
+
+    def copy_reader(self, cursor: CursorWrapper) -> CopyReader:
+        """Return what executes such a statement in the place of the driver's cursor."""
+        raise NotSupportedError(f"{self.label} writes no exports")
+
+    def is_busy(self, driver_connection: Any) -> bool:
+        """Return whether the server is in the middle of a statement of this connection."""
+        return False
+
+    def connection_limit(self) -> int | None:
+        """Return how many connections the server gives this user: one query. None where it has
+        no such limit."""
+        return None
 
     def likely_transport(self, field: Any) -> Transport:
         """Return how values of `field` are read, before the server has said of which type they
@@ -226,6 +280,13 @@ class Database:
     def sorted_by(self, statement: Statement, length: int) -> Statement:
         """Return `statement` as one that sorts by the first `length` bytes of its values."""
         return statement
+
+    def run_within(self, seconds: float, work: Callable[[], Result]) -> Result | None:
+        """Return what `work`, which reads by one query, returns; None if that takes longer.
+
+        There is no limit where the database is not known to end a query by itself.
+        """
+        return work()
 
     @property
     def has_nulls_first(self) -> bool:

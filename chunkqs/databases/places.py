@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from collections import Counter, defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from django.db import OperationalError
+from django.db.backends.base.base import BaseDatabaseWrapper
 
 from ..settings import chunkqs_settings
 from .session import NoRoom
 
 #: Seconds to wait for another thread's stream to end.
 TIMEOUT = 0.5
+#: Seconds in which the caller's own connection gets the room of a private one that ends.
+CALLERS_TIMEOUT = 5.0
+PAUSE = 0.05
 
 
 class Places:
@@ -23,6 +32,7 @@ class Places:
         """Forget all of them: a forked child has none, and its locks may be held by nobody."""
         self._changed = threading.Condition()
         self._taken: defaultdict[str, Counter[int]] = defaultdict(Counter)
+        self._waiting: Counter[str] = Counter()
 
     def take(self, alias: str) -> int:
         """Take a place, and return what gives it back; raise NoRoom where none gets free.
@@ -37,8 +47,27 @@ class Places:
                 self._changed.wait_for(lambda: taken.total() < most, TIMEOUT)
             if taken.total() >= most:
                 raise _no_room(alias, most)
+            if self._waiting[alias]:
+                raise NoRoom("the server has no room for the callers' own connections")
             taken[thread] += 1
         return thread
+
+    def are_held_by_others(self, alias: str) -> bool:
+        """Return whether other threads have private connections open."""
+        with self._changed:
+            taken = self._taken[alias]
+            return taken.total() > taken[threading.get_ident()]
+
+    @contextmanager
+    def kept_for_callers(self, alias: str) -> Iterator[None]:
+        """Refuse private connections while a caller waits for room for its own."""
+        with self._changed:
+            self._waiting[alias] += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._waiting[alias] -= 1
 
     def give_back(self, alias: str, thread: int) -> None:
         """Free the place that a thread took, from whichever thread."""
@@ -53,6 +82,31 @@ def _no_room(alias: str, most: int) -> NoRoom:
         f"for {alias!r} than {most}",
         remedy="Stream fewer results at a time, or raise CHUNKQS['MAX_PRIVATE_CONNECTIONS'].",
     )
+
+
+def connect_caller(connection: BaseDatabaseWrapper) -> None:
+    """Connect, if the caller is not connected yet.
+
+    Where the server has no room, and private connections of other threads are a reason for
+    that, try again for a while. Until then no further private connection is opened.
+    """
+    try:
+        connection.ensure_connection()
+    except OperationalError:
+        if not places.are_held_by_others(connection.alias):
+            raise
+        with places.kept_for_callers(connection.alias):
+            _connect_again(connection, time.monotonic() + CALLERS_TIMEOUT)
+
+
+def _connect_again(connection: BaseDatabaseWrapper, until: float) -> None:
+    while True:
+        time.sleep(PAUSE)
+        try:
+            return connection.ensure_connection()
+        except OperationalError:
+            if time.monotonic() > until:
+                raise
 
 
 places = Places()

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import Any
 
+from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from .pools import is_from_psycopg, pool_of, require_room, take
@@ -82,6 +83,16 @@ def close_apart(private: Any) -> None:
                 del private.__dict__[name]
 
 
+# Django 5.2, 6.0, 6.1: close() is for the thread that made the wrapper, unless that is shared.
+def disconnect(connection: Any) -> None:
+    """Close the connection of another thread, which connects again when it needs to."""
+    connection.inc_thread_sharing()
+    try:
+        connection.close()
+    finally:
+        connection.dec_thread_sharing()
+
+
 # Django 5.2, 6.0, 6.1: ensure_connection() connects where `connection` is None, by connect(),
 # which resets the wrapper's state; _close() closes or gives back to its pool what stands
 # there. A pool may have no room for another while it has not got the lost one back, and
@@ -117,3 +128,25 @@ def is_django_loader(loader: Any) -> bool:
     from django.db.backends.postgresql.psycopg_any import BaseTzLoader
 
     return getattr(loader, "load", None) is BaseTzLoader.load
+
+
+# Django 5.2, 6.0, 6.1: connections[alias] is of the thread; setting it is what Django's
+# LiveServerThread does. A wrapper refuses other threads unless its sharing was counted up.
+@contextmanager
+def borrowed(connection: BaseDatabaseWrapper) -> Iterator[None]:
+    """Let this thread use another thread's connection, which waits meanwhile."""
+    alias = connection.alias
+    own = getattr(connections._connections, alias, None)  # type: ignore[attr-defined]
+    if own is connection:
+        yield
+        return
+    connections[alias] = connection
+    connection.inc_thread_sharing()
+    try:
+        yield
+    finally:
+        connection.dec_thread_sharing()
+        if own is None:
+            del connections[alias]
+        else:
+            connections[alias] = own

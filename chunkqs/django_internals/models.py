@@ -208,6 +208,12 @@ class RelatedModel(NamedTuple):
     """None where the related instance stores no reference to its owner."""
 
 
+# Django 5.2, 6.0, 6.1: without klass_info, the rows are values.
+def is_of_models(compiler: SQLCompiler) -> bool:
+    """Return whether a compiled query loads instances."""
+    return compiler.klass_info is not None
+
+
 # Django 5.2, 6.0, 6.1: klass_info, as ModelIterable and RelatedPopulator read it.
 def loaded_model(compiler: SQLCompiler) -> LoadedModel:
     """Return the model whose instances a compiled query loads, with those related to it."""

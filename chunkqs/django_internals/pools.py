@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from django.core.exceptions import ImproperlyConfigured
 from django.db import OperationalError
 
 NO_ROOM = "the connection pool has no connection to spare"
@@ -25,8 +26,15 @@ def is_from_psycopg(pool: Any) -> bool:
     return hasattr(pool, "getconn") and hasattr(pool, "get_stats")
 
 
-def size(pool: Any) -> int | None:
-    """Return how many connections `pool` may have; None where that isn't known."""
+def pool_size(connection: Any) -> int | None:
+    """Return how many connections the pool of `connection` may have, None where nobody knows."""
+    try:
+        return _size(pool_of(connection))
+    except ImproperlyConfigured:  # which connecting will say, too
+        return None
+
+
+def _size(pool: Any) -> int | None:
     most = getattr(pool, "max_size" if is_from_psycopg(pool) else "maxsize", None)
     return most if isinstance(most, int) else None
 
@@ -45,7 +53,7 @@ def take(pool: Any, timeout: float) -> Any:
 
 def require_room(pool: Any) -> None:
     """Raise OperationalError where a pool of another kind is known to have no room."""
-    most, idle = size(pool), getattr(pool, "pool", None)
+    most, idle = _size(pool), getattr(pool, "pool", None)
     if most is None or idle is None:
         return
     if pool.size >= most and not idle.qsize():

@@ -16,6 +16,7 @@ from django.db.models.expressions import Col
 
 from ..django_internals.expressions import arguments_of, parts_of, query_of
 from ..django_internals.queries import path_to
+from ..django_internals.routing import planning_alias
 
 # What has no __repr__ of its own shows its address, which no other process has.
 ADDRESS = re.compile(r" (?:object )?at 0x[0-9a-fA-F]+")
@@ -33,7 +34,7 @@ def fingerprint(expression: Any, source: QuerySet[Any, Any]) -> str:
 
 def _of_query(expression: Any, query: Any, source: QuerySet[Any, Any]) -> str:
     try:
-        sql, params = query.get_compiler(using=source.db).as_sql()
+        sql, params = query.get_compiler(using=planning_alias(source)).as_sql()
     except EmptyResultSet:
         sql, params = "", ()
     return f"{type(expression).__name__}({sql}, {_shown(params)})"

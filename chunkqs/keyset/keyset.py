@@ -24,6 +24,7 @@ from ..django_internals.queries import (
     unordered_part,
     written_ordering,
 )
+from ..django_internals.routing import planning_alias
 from ..errors import KeysetError
 from .columns import KeyColumn, key_column, reversed_name
 from .predicates import between
@@ -94,7 +95,7 @@ def keyset_of(queryset: QuerySet[Any, Any] | RawQuerySet[Any]) -> Keyset:
     refuse_query(info, source.model)
     columns = _telling(column for term in terms for column in _columns_of(term, source, info))
     for column in columns:
-        refuse_column(column.expression, connections[source.db])
+        refuse_column(column.expression, connections[planning_alias(source)])
     refuse_repeats(info, (column.expression for column in columns))
     columns += missing_columns(columns, source, info)
     return Keyset(tuple(columns), source)

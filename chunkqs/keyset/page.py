@@ -10,7 +10,7 @@ from typing import Any
 from django.db.models import QuerySet
 from django.db.models.lookups import IsNull
 
-from ..django_internals.compiler import Extra, Statement
+from ..django_internals.compiler import Block, Extra, Statement
 from .columns import KeyColumn
 from .query import KeysetQuery
 from .ranges import Position
@@ -32,6 +32,12 @@ class PageQuery(KeysetQuery):
             yield partial(self._of_all, segments)
         else:
             yield from (partial(self._of_one, segment) for segment in segments)
+
+    def learn(self, column_types: Sequence[Any], block: Block) -> bool:
+        """Learn from each row: the first that is shown becomes a position, too, not only the
+        last that is read."""
+        learn = super().learn
+        return any(learn(column_types, [raw_row]) for raw_row in block)
 
     def _of_one(self, segment: Open, limit: int) -> Statement:
         return self._sorted(super()._trimmed(segment(limit)))
@@ -76,10 +82,10 @@ class PageQuery(KeysetQuery):
     def _flag_places(self) -> Sequence[int]:
         ordered = self._ordered(self.keyset.columns)
         compiled = self._compile(ordered, *self._sort_columns, *self._flags)
-        return compiled.places[-len(self._misplaced) :]
+        return compiled.places[len(compiled.places) - len(self._misplaced) :]
 
     def _numbered(self, columns: Sequence[KeyColumn]) -> Iterator[str]:
-        if not self._misplaced:
+        if self.connection.features.supports_order_by_nulls_modifier:
             yield from super()._numbered(columns)
             return
         flags = dict(zip(self._misplaced, self._flag_places(), strict=True))

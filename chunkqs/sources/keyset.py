@@ -184,9 +184,8 @@ class KeysetSource:
         """Return the rows of a statement; None where they have to be read in another way."""
         self._latest = statement
         with self._connection.cursor() as cursor:
-            self._database.prepare_cursor(cursor)
             try:
-                cursor.execute(statement.sql, statement.params)
+                self._database.execute(cursor, statement, query.compiler)
             except INCOMPARABLE as error:
                 if query.is_proven:
                     raise

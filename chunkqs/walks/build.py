@@ -1,4 +1,4 @@
-"""Rows built of a block: how many at a time, and what becomes of an error among them."""
+"""Build the rows of a block: how many at a time, and what happens to an error among them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Protocol
 
 from django.db import Error, connections
 from django.db.models import QuerySet, prefetch_related_objects
@@ -16,6 +16,7 @@ from ..django_internals.compiler import Block
 from ..django_internals.models import tracks_peers
 from ..django_internals.queries import prefetch_lookups
 from ..hydration.hydrator import hydrator
+from ..sources.sizing import FixedSize
 from ..sources.stream import OpenSource
 
 Hydrate = Callable[[Block], list[Any]]
@@ -25,24 +26,87 @@ ROWS_AT_ONCE = 100
 
 
 class Built(NamedTuple):
-    """Rows built of the first so many raw rows of a block, and why of no more."""
+    """Rows built, and the raw rows that they were built of."""
 
     rows: list[Any]
     block: Block
+    """As many: the raw row of each of the rows, which may be UNKNOWN."""
+    last: Any
+    """The raw row after which the next rows come: that of the last row, or one left out."""
     error: Exception | None = None
+    """Why no more rows could be built of the block."""
 
 
 Build = Callable[[Block], Built]
+Fetch = Callable[[], Block]
 
 
-def builder(
-    queryset: QuerySet[Any, Any], opened: OpenSource, *, whole_chunks: bool
-) -> tuple[Build, int]:
-    """Return what builds the rows of a block, and how many raw rows to give it at a time.
+class Builder(Protocol):
+    """Gives the rows of a walk, some at a time."""
+
+    def next(self) -> Built | None:
+        """Return the next rows; None at the end."""
+
+    def forget(self) -> None:
+        """Let go of what was fetched and not handed out."""
+
+
+class BlockBuilder:
+    """Builds the rows of one block after the other, `at_once` of them at a time."""
+
+    def __init__(
+        self, build: Build, fetch: Fetch, sizes: FixedSize, at_once: int, block: Block | None = None
+    ) -> None:
+        self._build = build
+        self._fetch = fetch
+        self._sizes = sizes
+        self._at_once = at_once
+        self._block = block or []
+        self._built = 0
+        self._error: Exception | None = None
+
+    def next(self) -> Built | None:
+        """Build the next rows, of a new block if the one at hand is used up."""
+        if self._error is not None:
+            error, self._error = self._error, None
+            raise error
+        if not self._block:
+            self._block = self._fetch()
+        if not self._block:
+            return None
+        is_new = not self._built
+        part = self._block[self._built : self._built + self._at_once]
+        self._built += len(part)
+        if self._built == len(self._block):
+            self.forget()
+        built = self._build(part)
+        if built.error is not None:
+            self._error = built.error
+            self.forget()
+        if is_new:
+            self._sizes.observe(part, built.rows)
+        return built
+
+    def forget(self) -> None:
+        """Let go of the block."""
+        self._block, self._built = [], 0
+
+
+def block_builder(
+    queryset: QuerySet[Any, Any],
+    opened: OpenSource,
+    fetch: Fetch,
+    sizes: FixedSize,
+    *,
+    whole_chunks: bool,
+) -> BlockBuilder:
+    """Return what builds rows as Django does, by code that is generated for them.
 
     All rows of a chunk are built together where it is handed over as such, is prefetched for,
     or its rows are each other's peers. After a transient error they are built again.
     """
+    if opened.is_written:
+        return BlockBuilder(_as_written, fetch, sizes, sys.maxsize)
     hydrate = hydrator(queryset, opened.compiler)
     lookups = prefetch_lookups(queryset)
     if whole_chunks or lookups or tracks_peers(queryset):
@@ -51,10 +115,20 @@ def builder(
         driver: Any = connections[queryset.db]
         passing = (Error, driver.Database.Error)
         build, at_once = partial(_build_apart, hydrate=hydrate, passing=passing), ROWS_AT_ONCE
+    return BlockBuilder(repeated(build, opened), fetch, sizes, at_once)
+
+
+def _as_written(block: Block) -> Built:
+    """Take the parts of an export that the server has written as they are."""
+    return Built(block, block, block[-1])
+
+
+def repeated(build: Build, opened: OpenSource) -> Build:
+    """Return what builds again after a transient error, where the walk goes on after one."""
     if opened.retries is None:
-        return build, at_once
+        return build
     run = opened.retries.run
-    return lambda block: run(partial(build, block)), at_once
+    return lambda block: run(partial(build, block))
 
 
 @contextmanager
@@ -79,7 +153,7 @@ def _build_together(block: Block, hydrate: Hydrate, lookups: tuple[Any, ...]) ->
         rows = hydrate(block)
     if lookups:
         prefetch_related_objects(rows, *lookups)
-    return Built(rows, block)
+    return Built(rows, block, block[-1])
 
 
 def _build_apart(block: Block, hydrate: Hydrate, passing: tuple[type[Exception], ...]) -> Built:
@@ -89,7 +163,7 @@ def _build_apart(block: Block, hydrate: Hydrate, passing: tuple[type[Exception],
     error of the database (`passing`) passes at once: the whole block may be built again.
     """
     try:
-        return Built(hydrate(block), block)
+        return Built(hydrate(block), block, block[-1])
     except passing:
         raise
     except Exception:
@@ -106,5 +180,5 @@ def _build_one_by_one(
         except passing:
             raise
         except Exception as error:
-            return Built(rows, block[:number], error)
-    return Built(rows, block)
+            return Built(rows, block[:number], block[number - 1] if number else None, error)
+    return Built(rows, block, block[-1])

@@ -12,12 +12,18 @@ from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import QuerySet
 
+from ..databases.answers import CopyFormat
+from ..django_internals.routing import planning_alias
 from ..errors import KeysetError
+from ..exports.rows import rows_of
+from ..hydration.origins import UNKNOWN
 from ..keyset.keyset import Keyset, keyset_of
 from ..keyset.query import KeysetQuery
 from ..keyset.ranges import Position
 from ..keyset.tokens import encode
+from ..sources.copy_stream import CopyStream
 from ..sources.keyset import KeysetSource, read_types
+from ..sources.pacing import Throttle
 from ..sources.retries import Retries
 from ..sources.sizing import Sizing
 from ..sources.stream import OpenSource, Stream, Wishes
@@ -38,6 +44,8 @@ class Plan(ABC):
     until: Position | None = None
     whole_chunks: bool = False
     """Whether the caller gets the rows a chunk at a time, so that they are built so."""
+    throttle: Throttle | None = None
+    """Says how long to wait before each chunk."""
 
     method: ClassVar[str]
 
@@ -57,14 +65,31 @@ class Plan(ABC):
     def chunked(self, sizing: Sizing) -> Plan:
         """Return the plan of the same rows in chunks, in a total order if the query has one."""
 
+    @abstractmethod
+    def exported(self, copy: CopyFormat) -> Plan:
+        """Return the plan of the same rows as tuples, which the server may write itself.
+
+        Raise TypeError for a query whose columns cannot be exported.
+        """
+
     def between(self, after: Position | None, until: Position | None) -> QuerySet[Any, Any]:
         """Return the rows after `after`, up to and with `until`, as a plain queryset."""
         keyset = self.needed_keyset()
-        return keyset.filter(after, until, connections[self.queryset.db])
+        connection = connections[planning_alias(self.queryset)]
+        return keyset.filter(self._known(after), self._known(until), connection)
 
     def token(self, position: Position) -> str:
         """Return `position` as text."""
-        return encode(self.needed_keyset().signature, position)
+        return encode(self.needed_keyset().signature, self._known(position) or ())
+
+    def _known(self, position: Position | None) -> Position | None:
+        """Return `position`; raise KeysetError where it cannot be told which row is meant."""
+        if position is UNKNOWN:
+            raise KeysetError(
+                f"It cannot be told where this walk of {self.queryset.model._meta.label} stands: "
+                "the iterable class of its queryset builds other rows than the query selects."
+            )
+        return position
 
     def needed_keyset(self) -> Keyset:
         """Return the keyset; raise KeysetError where there is none."""
@@ -81,6 +106,8 @@ class StreamPlan(Plan):
     """One query, read through a server-side cursor or whatever fits the connection."""
 
     wishes: Wishes = Wishes()
+    copy: CopyFormat | None = None
+    """What the server is to write, where it can write an export itself."""
 
     method = "stream"
 
@@ -89,7 +116,8 @@ class StreamPlan(Plan):
         query = KeysetQuery(self.keyset, connection) if self.keyset else None
         if query is not None:
             read_types(query, connection)
-        stream = Stream(
+        kind = partial(CopyStream, copy=self.copy) if self.copy else Stream
+        stream = kind(
             queryset,
             connection,
             self.sizing,
@@ -119,6 +147,9 @@ class StreamPlan(Plan):
         return replace(
             self, sizing=sizing, whole_chunks=True, keyset=keyset, queryset=keyset.queryset
         )
+
+    def exported(self, copy: CopyFormat) -> Plan:
+        return replace(self, queryset=rows_of(self.queryset), whole_chunks=True, copy=copy)
 
 
 def _open_by_keyset(queryset: QuerySet[Any, Any], connection: BaseDatabaseWrapper) -> OpenSource:
@@ -157,9 +188,14 @@ class KeysetPlan(Plan):
         return self.between(self.after, self.until)
 
     def reverse(self) -> Plan:
-        connection = connections[self.queryset.db]
+        connection = connections[planning_alias(self.queryset)]
         keyset = self.needed_keyset().within(self.after, self.until, connection).reverse()
         return replace(self, queryset=keyset.queryset, keyset=keyset, after=None, until=None)
 
     def chunked(self, sizing: Sizing) -> Plan:
         return replace(self, sizing=sizing, whole_chunks=True)
+
+    def exported(self, copy: CopyFormat) -> Plan:
+        callers = self.needed_keyset()
+        keyset = replace(callers, source=rows_of(callers.source))
+        return replace(self, queryset=keyset.queryset, keyset=keyset, whole_chunks=True)

@@ -14,10 +14,13 @@ from django.db import Error, connections
 
 from ..django_internals.compiler import Block
 from ..errors import StreamInterrupted
+from ..hydration.origins import START, UNKNOWN
 from ..keyset.ranges import Position
 from ..sources.cursor import Source
+from ..sources.pacing import Pacing
 from ..sources.sizing import FixedSize, row_bound
-from .build import Build, builder
+from .build import Builder, Built
+from .foreign import builder
 from .plan import Plan, Positioner
 
 logger = logging.getLogger("chunkqs")
@@ -42,11 +45,13 @@ class Given(NamedTuple):
     """A list's iterator: how many are left in it tells the position, at no cost per row."""
     length: int
     block: Block = []
-    """The raw rows that the items were built of."""
+    """The raw row of each of the items, in case some of them are left."""
+    last: Any = None
+    """The raw row after which the next items come, if there is any."""
 
 
 #: What the caller gets of the rows of a chunk: themselves, or the one Chunk that they are.
-Items = Callable[["Walk", list[Any], Block], list[Any]]
+Items = Callable[["Walk", Built], list[Any]]
 
 #: Every walk, to be told of a fork.
 WALKS: WeakSet[Walk] = WeakSet()
@@ -69,13 +74,13 @@ class Walk:
         self._is_advancing = False
         self._state = State.GOING
         self._source: Source | None = None
-        self._block: Block = []
-        self._built = 0
-        self._error: Exception | None = None
+        self._builder: Builder | None = None
         self._process = os.getpid()
         self._given = Given(plan.after, iter(()), 0)
         self.number = -1
         """The number of the chunk at hand, from 0."""
+        self.is_written = False
+        """Whether its rows are parts of an export that the server has written."""
         self.count: int | None = None
         """The number of rows, once it was asked for."""
         WALKS.add(self)
@@ -86,6 +91,11 @@ class Walk:
         return self._state is State.GOING
 
     @property
+    def is_complete(self) -> bool:
+        """Whether its rows ran out."""
+        return self._state is State.COMPLETE
+
+    @property
     def before(self) -> Position | None:
         """The position of the last row before those that were handed out last."""
         return self._given.before
@@ -94,18 +104,19 @@ class Walk:
     def position(self) -> Position | None:
         """The position of the last row that was handed out."""
         given = self._given
-        if self._positioner is None or not given.block:
-            return given.before
         left: int = given.items.__length_hint__()  # type: ignore[attr-defined]
-        if given.length == len(given.block):
-            last = given.length - left
-        else:  # a chunk, or an iterable class that leaves rows out
-            last = 0 if left else len(given.block)
-        return self._positioner(given.block[last - 1]) if last else given.before
+        given_out = given.length - left
+        if self._positioner is None or (left and not given_out):
+            return given.before
+        return self.position_of(given.block[given_out - 1] if left else given.last)
 
     def position_of(self, raw_row: Any) -> Position | None:
-        """Return where a raw row stands, if the rows have positions."""
-        return self._positioner(raw_row) if self._positioner else None
+        """Return where a raw row stands, if the rows have positions. UNKNOWN of UNKNOWN."""
+        if self._positioner is None or raw_row is None:
+            return self.before
+        if raw_row is START:
+            return self._plan.after
+        return UNKNOWN if raw_row is UNKNOWN else self._positioner(raw_row)
 
     def advance(self) -> Iterator[Any] | None:
         """Return what the caller gets next; None at the end, when everything is closed.
@@ -172,59 +183,54 @@ class Walk:
                 self._release()
 
     def _next_given(self) -> tuple[Given, bool]:
-        """Build what the caller gets next, of a new block if the one at hand is used up."""
+        """Build what the caller gets next."""
         before = self._given.before
-        if self._error is not None:
-            error, self._error = self._error, None
-            raise error
-        is_new = self._built == len(self._block)
-        if is_new and not self._fetch():
+        built = (self._builder or self._open()).next()
+        if built is None:
             return Given(before, iter(()), 0), True
-        part = self._block[self._built : self._built + self._at_once]
-        self._built += len(part)
-        if self._built == len(self._block):
-            self._drop_block()
-        rows, part, self._error = self._build(part)
-        if self._error is not None:
-            self._drop_block()
-        if is_new:
-            self._sizes.observe(part, rows)
         self.number += 1
-        items = self._as_items(self, rows, part)
-        return Given(before, iter(items), len(items), part), False
+        items = self._as_items(self, built)
+        # Rows that are not one for each raw row have no places among them.
+        is_aligned = len(built.block) == len(items)
+        block = built.block if is_aligned else [UNKNOWN] * len(items)
+        return Given(before, iter(items), len(items), block, built.last), False
 
-    def _drop_block(self) -> None:
-        self._block, self._built = [], 0
+    def _fetch(self) -> Block:
+        """Fetch the next block."""
+        if self._source is None:
+            return []
+        if not self.is_going:  # ended from elsewhere while the source was opened
+            self._refuse_early_end()
+            return []
+        self._sizes.next_turn(self._pacing.wait() if self._pacing else 0.0)
+        block = self._source.fetch(self._sizes.rows)
+        if block:
+            self._sizes.block_arrived(len(block))
+        return block
 
-    def _fetch(self) -> bool:
-        """Fetch the next block, from a source that is opened for the first one."""
-        source = self._source or self._open()
-        self._block = source.fetch(self._sizes.rows)
-        if self._block:
-            self._sizes.block_arrived(len(self._block))
-        return bool(self._block)
-
-    def _open(self) -> Source:
+    def _open(self) -> Builder:
         plan = self._plan
         self._alias = plan.queryset.db
         self._connection = connections[self._alias]
         self._errors = (Error, self._connection.Database.Error, OSError)
         opened, self._positioner = plan.open(self._connection)
         self._source = opened.source
-        self._build, self._at_once = builder(
-            plan.queryset.using(self._alias), opened, whole_chunks=plan.whole_chunks
-        )
+        self.is_written = opened.is_written
+        if plan.throttle is not None:
+            self._pacing = Pacing(plan.throttle, plan.queryset.model._meta.label)
         self._sizes = plan.sizing.start(opened.source.blocks_held, row_bound(opened.compiler))
-        return opened.source
+        self._builder = builder(
+            plan, opened, self._positioner, self._fetch, self._sizes, self._alias
+        )
+        return self._builder
 
     # What _open() sets.
     _alias: str
     _connection: Any
     _errors: tuple[type[Exception], ...] = (Error,)
-    _build: Build
-    _at_once: int
     _sizes: FixedSize
     _positioner: Positioner | None = None
+    _pacing: Pacing | None = None
 
     def leave(self) -> None:
         """End the walk by its own iterator: it was closed or dropped."""
@@ -270,7 +276,8 @@ class Walk:
         self._given = Given(self.position, iter(()), 0)
         for _ in given.items:
             pass
-        self._drop_block()
+        # It holds this walk, by what fetches for it.
+        self._builder = None
         source, self._source = self._source, None
         if source is None:
             return
@@ -283,7 +290,8 @@ class Walk:
         """Hand out no row in a forked process: what is open is the parent's."""
         for _ in self._given.items:
             pass
-        self._drop_block()
+        if self._builder is not None:
+            self._builder.forget()
 
 
 def _forget_in_child() -> None:

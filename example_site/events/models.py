@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from django.db import models
 
-from chunkqs import ChunkedManager
+from chunkqs import ChunkedManager, ChunkedQuerySet
 
 
 class User(models.Model):
@@ -11,6 +11,12 @@ class User(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class EventQuerySet(ChunkedQuerySet["Event"]):
+    def of_kind(self, kind: str | None) -> EventQuerySet:
+        """Return the events of a kind; all of them where it is none."""
+        return self.filter(kind=kind) if kind in Event.Kind.values else self.all()
 
 
 class Event(models.Model):
@@ -30,7 +36,10 @@ class Event(models.Model):
     amount = models.DecimalField(max_digits=10, decimal_places=2, null=True)
     created_at = models.DateTimeField(db_index=True)
 
-    objects = ChunkedManager()
+    objects = ChunkedManager.from_queryset(EventQuerySet)()
+
+    class Meta:
+        indexes = [models.Index(fields=["amount", "id"], name="event_amount")]
 
     def __str__(self) -> str:
         return f"{self.kind} {self.path}"

@@ -1,24 +1,39 @@
-"""Two pages that take a table of any size: ``stream()`` stands where a queryset would."""
+"""Pages that take a table of any size."""
 
 from __future__ import annotations
 
 import csv
 from collections.abc import Iterator
 
-from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
-from django.shortcuts import render
+from django.db.models import F
+from django.http import HttpRequest, StreamingHttpResponse
 
-from chunkqs import ChunkedQuerySet
+from chunkqs import ChunkedQuerySet, KeysetListView
 
 from .models import Event
 
 COLUMNS = ("id", "created_at", "kind", "path", "country", "duration_ms", "amount", "user__name")
 
 
-def event_list(request: HttpRequest) -> HttpResponse:
-    """Show how many events there are, by the planner's estimate, and the latest of them."""
-    events = _events(request).select_related("user").order_by("-pk").stream()
-    return render(request, "events/list.html", {"events": events, "latest": events[:50]})
+#: The orders that the list offers, each with an index.
+ORDERS = {
+    "newest": ["-created_at", "-pk"],
+    "oldest": ["created_at", "pk"],
+    "dearest": [F("amount").desc(nulls_last=True), "-pk"],
+}
+
+
+class EventList(KeysetListView):
+    """The events of a kind, in an order of the visitor's: one query a page, and no count."""
+
+    model = Event
+    paginate_by = 50
+    template_name = "events/list.html"
+    extra_context = {"kinds": Event.Kind, "orders": ORDERS}
+
+    def get_queryset(self) -> ChunkedQuerySet[Event]:
+        order = ORDERS.get(self.request.GET.get("order", ""), ORDERS["newest"])
+        return _events(self.request).select_related("user").order_by(*order)
 
 
 def event_csv(request: HttpRequest) -> StreamingHttpResponse:
@@ -44,7 +59,4 @@ class _Echo:
 
 
 def _events(request: HttpRequest) -> ChunkedQuerySet[Event]:
-    events = Event.objects.all()
-    if kind := request.GET.get("kind"):
-        events = events.filter(kind=kind)
-    return events
+    return Event.objects.of_kind(request.GET.get("kind"))

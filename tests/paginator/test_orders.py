@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
-from django.db.models import Count, F, QuerySet
+from django.db.models import Count, F, QuerySet, Sum
 from django.db.models.functions import Coalesce, Length, Lower
 
 from chunkqs import KeysetPage, KeysetPaginator
@@ -41,6 +41,11 @@ ORDERS: dict[str, Callable[[], QuerySet[Any, Any]]] = {
     "aggregate": lambda: Owner.objects.annotate(n=Count("ranked")).order_by("-n"),
     "reversed": lambda: Ranked.objects.order_by("number", "-maybe").reverse(),
     "filtered": lambda: Ranked.objects.filter(number__gt=0).order_by("number"),
+    "aggregate with NULLs": lambda: Owner.objects.annotate(n=Sum("ranked__maybe")).order_by("n"),
+    "distinct with NULLs": lambda: Ranked.objects.distinct().order_by("maybe", "-flag"),
+    "filtered by the column of the order": lambda: Ranked.objects.filter(maybe=1).order_by(
+        "maybe", "flag"
+    ),
     "distinct": lambda: Ranked.objects.distinct().order_by("number"),
 }
 SIZES = [1, 2, 7, 50]
@@ -99,3 +104,27 @@ def test_a_page_is_one_query(order: str, django_assert_num_queries: Any) -> None
         list(forward(paginator))
     with django_assert_num_queries(len(pages)):
         list(backward(paginator))
+
+
+@pytest.mark.parametrize("order", ["text", "-text"])
+def test_texts_that_differ_far_behind_are_paged_in_the_order_of_their_comparison(
+    order: str,
+) -> None:
+    """MySQL and MariaDB sort by the first 1,024 bytes, and compare by all of them."""
+    Ranked.objects.bulk_create(
+        Ranked(
+            name=f"long {order}",
+            text=None if n % 5 == 0 else "x" * 3_000 + str(n * 7 % 11),
+            number=n,
+            moment="2024-01-01T00:00:00Z",
+        )
+        for n in range(11)
+    )
+    queryset = Ranked.objects.filter(name=f"long {order}").order_by(order)
+    known = {row.pk: row.text for row in queryset.filter(text__isnull=False)}
+    expected = sorted(known, key=lambda pk: str(known[pk]), reverse=order.startswith("-"))
+    paginator = KeysetPaginator(queryset, 2)
+    assert [pk for pk in pks_of(forward(paginator)) if pk in known] == expected
+    back = pks_of(reversed(list(backward(paginator))))
+    assert back == pks_of(forward(paginator))
+    assert len(back) == 11

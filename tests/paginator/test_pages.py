@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from typing import Any
 
 import pytest
@@ -102,3 +103,11 @@ def test_locked_rows_are_paged_too() -> None:
             pages = forward(KeysetPaginator(queryset, 3))
             locked = [row for page in pages for row in page]
             assert locked == list(Ranked.objects.order_by(order, "pk"))
+
+
+@pytest.mark.django_db
+def test_a_page_is_not_pickled_with_the_rows_of_all_pages(django_assert_num_queries: Any) -> None:
+    rows.make(Event, 9)
+    page = KeysetPaginator(Event.objects.order_by("pk"), 4).page()
+    with django_assert_num_queries(0), pytest.raises(TypeError, match="object_list and its tokens"):
+        pickle.dumps(page)

@@ -9,13 +9,15 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from html import unescape
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 import psutil
 import pytest
-from django.db import connection
+from django.db import connections
+
+from tests.support.site import ALIAS, site_database
 
 TOP = Path(__file__).resolve().parents[2]
 MANAGE = [sys.executable, str(TOP / "example_site" / "manage.py")]
@@ -26,17 +28,15 @@ Run = Callable[..., subprocess.CompletedProcess[str]]
 
 
 @pytest.fixture(scope="module")
-def environment(committed_db: None) -> dict[str, str]:
-    """The environment in which the site uses the database of these tests."""
-    name = str(connection.settings_dict["NAME"])
-    url = urlsplit(os.environ["DATABASE_URL"])
-    address = url._replace(path=str(Path(url.path).with_name(Path(name).name))).geturl()
-    return {**os.environ, "DATABASE_URL": address, "ROWS": "", "TERM": "dumb"}
+def environment(committed_db: None) -> Iterator[dict[str, str]]:
+    """The environment in which the site uses a database of its own."""
+    with site_database() as url:
+        yield {**os.environ, "DATABASE_URL": url, "ROWS": "", "TERM": "dumb"}
 
 
 @pytest.fixture(scope="module")
-def manage(environment: dict[str, str]) -> Iterator[Run]:
-    """Run manage.py; take the site's tables away after the module's last test."""
+def manage(environment: dict[str, str]) -> Run:
+    """Run manage.py."""
 
     def run(*arguments: str, check: bool = True, **variables: str) -> Any:
         finished = subprocess.run(
@@ -49,12 +49,11 @@ def manage(environment: dict[str, str]) -> Iterator[Run]:
         assert not check or finished.returncode == 0, finished.stderr
         return finished
 
-    yield run
-    run("migrate", "events", "zero")
+    return run
 
 
 def events() -> list[tuple[Any, ...]]:
-    with connection.cursor() as cursor:
+    with connections[ALIAS].cursor() as cursor:
         cursor.execute(
             "SELECT id, user_id, kind, path, country, duration_ms, amount, created_at "
             "FROM events_event ORDER BY id"
@@ -89,7 +88,7 @@ def test_load_events_makes_the_same_rows_again(manage: Run) -> None:
 
 def test_load_events_mends_a_table_with_holes(manage: Run) -> None:
     manage("load_events", "60")
-    with connection.cursor() as cursor:
+    with connections[ALIAS].cursor() as cursor:
         cursor.execute("DELETE FROM events_event WHERE id = 7")
     manage("load_events", "60")
     assert ids() == list(range(1, 61))
@@ -180,24 +179,64 @@ def _result(run: subprocess.CompletedProcess[str]) -> dict[str, Any]:
     return result
 
 
-def test_the_pages_show_the_rows(manage: Run) -> None:
+def test_the_list_leads_from_page_to_page(manage: Run) -> None:
     manage("load_events", "2500")
-    page = _get(manage, "/")
-    assert page.count("/shop/item-") == 50
+    first = _get(manage, "/?kind=view&order=dearest")
+    assert first.count("/shop/item-") == 50
+    assert "purchase" not in first.split("<table>")[1]
+    assert 'rel="prev"' not in first
+    second = _get(manage, "/" + _link(first, "next"))
+    assert second.count("/shop/item-") == 50
+    assert (
+        _get(manage, "/" + _link(second, "prev")).split("<table>")[1].split("<nav")[0]
+        == (first.split("<table>")[1].split("<nav")[0])
+    )
+    assert 'rel="next"' not in _get(manage, "/?page=last")
+
+
+def test_the_csv_has_every_row(manage: Run) -> None:
+    manage("load_events", "2500")
     lines = _get(manage, "/events.csv").splitlines()
     assert lines[0].startswith("id,created_at,kind")
     assert len(lines) == 2501
     assert "purchase" not in _get(manage, "/events.csv?kind=view")
 
 
-def _get(manage: Run, path: str) -> str:
+def test_the_api_leads_from_page_to_page(manage: Run) -> None:
+    manage("load_events", "2500")
+    first = json.loads(_get(manage, "/api/events/?kind=view&ordering=-amount&page_size=20"))
+    assert len(first["results"]) == 20
+    second = json.loads(_get(manage, first["next"].removeprefix("http://localhost")))
+    ids = {event["id"] for event in first["results"] + second["results"]}
+    assert len(ids) == 40
+    assert json.loads(_get(manage, second["previous"].removeprefix("http://localhost"))) == first
+    assert "/api/events/" in _get(manage, "/api/schema/")
+
+
+def test_the_admin_lists_the_events(manage: Run) -> None:
+    manage("load_events", "2500")
+    manage("createsuperuser", "--noinput", "--username", "admin", "--email", "admin@example.org")
+    login = "client.force_login(User.objects.get())"
+    for path in ("/admin/events/event/", "/admin/events/event/?kind__exact=view"):
+        assert _get(manage, path, login).count('class="field-path"') == 100
+
+
+def _link(page: str, rel: str) -> str:
+    (link,) = re.findall(f'rel="{rel}" href="([^"]*)"', page)
+    return unescape(link)
+
+
+def _get(manage: Run, path: str, before: str = "") -> str:
     return manage(
         "shell",
         "-v0",
         "-c",
         f"""
+from django.contrib.auth.models import User
 from django.test import Client
-response = Client(headers={{"host": "localhost"}}).get({path!r})
+client = Client(headers={{"host": "localhost"}})
+{before}
+response = client.get({path!r})
 assert response.status_code == 200, response
 print(response.getvalue().decode())
 """,

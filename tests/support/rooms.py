@@ -14,7 +14,9 @@ from typing import NamedTuple
 
 #: From the top down: a module imports from its own room and from those below it.
 ROOMS = [
+    "management",
     "face",
+    "parallel",
     "partitions",
     "walks",
     "sources",

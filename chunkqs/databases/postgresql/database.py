@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from typing import Any
 
-from django.db import Error
+from django.db import Error, transaction
 from django.db.backends.utils import CursorWrapper
+from django.db.transaction import atomic, set_rollback
 
 from ...django_internals.compiler import Statement
-from ..base import Cursor, Database, Explanation, RepeatedWork, TransientError
+from ...django_internals.values import Conversion
+from ..answers import CopyFormat, CopyReader, Explanation, RepeatedWork, TransientError
+from ..base import Cursor, Database, Result
 from ..statistics import Distribution, Step
 from ..transport import Transport
+from .copying import cells_of, copy_statement
 from .plan import explain
 from .psycopg import Driver, driver_of
 from .repeated_work import repeated_work
@@ -30,6 +35,25 @@ USER_REQUEST = "user request"
 
 LEADING_WORD = re.compile(r"[a-z0-9]*")
 
+#: libpq's number for a connection in the middle of a statement.
+ACTIVE = 1
+
+
+REPLICATION_LAG = """
+SELECT coalesce(CASE
+    WHEN NOT pg_catalog.pg_is_in_recovery() THEN
+        (SELECT extract(epoch FROM max(replay_lag)) FROM pg_catalog.pg_stat_replication)
+    WHEN pg_catalog.pg_last_wal_receive_lsn() <> pg_catalog.pg_last_wal_replay_lsn() THEN
+        extract(epoch FROM pg_catalog.clock_timestamp()
+                           - pg_catalog.pg_last_xact_replay_timestamp())
+END, 0)
+"""
+ACTIVE_QUERIES = """
+SELECT pg_catalog.count(*) FROM pg_catalog.pg_stat_activity
+WHERE datname = pg_catalog.current_database() AND backend_type = 'client backend'
+AND state = 'active' AND pid <> pg_catalog.pg_backend_pid()
+"""
+
 
 class PostgreSQL(Database):
     """PostgreSQL, directly or behind pgbouncer."""
@@ -40,8 +64,11 @@ class PostgreSQL(Database):
     compares_rows = True
     reads_ranges_apart = True
     reads_nulls_by_index_order = True
+    shares_snapshots = True
     knows_types = True
     names_derived_columns = True
+    writes_jsonb = True
+    writes_exports = True
 
     @cached_property
     def driver(self) -> Driver:
@@ -52,6 +79,35 @@ class PostgreSQL(Database):
         """Read rows and width off the top of the plan."""
         with self.connection.cursor() as cursor:
             return explain(cursor, statement).explanation
+
+    def export_snapshot(self) -> str:
+        """Return the snapshot's name, which is good until the transaction ends."""
+        with self.connection.cursor() as cursor:
+            cursor.execute("SELECT pg_catalog.pg_export_snapshot()")
+            return str(cursor.fetchone()[0])
+
+    @contextmanager
+    def joined_snapshot(self, name: str) -> Iterator[None]:
+        """Begin a transaction and set its snapshot before its first query."""
+        alias = self.connection.alias
+        with transaction.atomic(using=alias, durable=True), self.connection.cursor() as cursor:
+            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            cursor.execute(f"SET TRANSACTION SNAPSHOT '{name}'")
+            yield
+
+    def replication_lag(self) -> float:
+        """Ask a replica how old the last transaction is that it has replayed, unless it has
+        replayed all that it has received; ask a primary about the slowest of its replicas."""
+        return float(self._figure(REPLICATION_LAG))
+
+    def active_queries(self) -> int:
+        """Count the clients whose queries run, without this one."""
+        return int(self._figure(ACTIVE_QUERIES))
+
+    def _figure(self, sql: str) -> Any:
+        with self.connection.cursor() as cursor:
+            cursor.execute(sql)
+            return cursor.fetchone()[0]
 
     def repeated_work(self, statement: Statement) -> RepeatedWork | None:
         """Look for large sorts and hashes in the plan."""
@@ -110,6 +166,44 @@ class PostgreSQL(Database):
         """Have psycopg 3 read timestamps by `datetime.fromisoformat()`."""
         return self.driver.prepare_cursor(cursor)
 
+    def copy_statement(
+        self,
+        cursor: CursorWrapper,
+        statement: Statement,
+        conversions: Sequence[Conversion],
+        copy: CopyFormat,
+    ) -> Statement | None:
+        """Ask for the types of the columns; None where one is not for the server to write."""
+        if Conversion.OTHER in conversions or not self.driver.shows_iso_dates(cursor):
+            return None
+        sql = f"SELECT * FROM ({statement.sql}) AS query LIMIT 0"
+        cursor.execute(sql, statement.params)
+        types = [column[1] for column in cursor.description][: len(conversions)]
+        cells = cells_of(types, conversions, copy)
+        if cells is None:
+            return None
+        return Statement(copy_statement(statement.sql, cells, copy), statement.params)
+
+    def copy_reader(self, cursor: CursorWrapper) -> CopyReader:
+        """Return the driver's way to read a COPY."""
+        return self.driver.copy_reader(cursor.cursor)
+
+    def is_busy(self, driver_connection: Any) -> bool:
+        """Return what libpq knows, without a query."""
+        return bool(driver_connection.info.transaction_status == ACTIVE)
+
+    def connection_limit(self) -> int | None:
+        """Return the least of the server's, the database's and the role's limit."""
+        with self.connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT least(current_setting('max_connections')::int"
+                " - current_setting('superuser_reserved_connections')::int,"
+                " nullif(datconnlimit, -1), nullif(rolconnlimit, -1))"
+                " FROM pg_catalog.pg_database, pg_catalog.pg_roles"
+                " WHERE datname = current_database() AND rolname = session_user"
+            )
+            return int(cursor.fetchone()[0])
+
     def likely_transport(self, field: Any) -> Transport:
         """Go by the field's `db_type()`: text for whatever is not known to be exact."""
         db_type = (field.db_type(self.connection) or "") if field is not None else ""
@@ -125,6 +219,22 @@ class PostgreSQL(Database):
     def transport(self, column_type: int, used: Transport) -> Transport | None:
         """Go by the type's number."""
         return exact(column_type, used, self._has_iso_dates)
+
+    def run_within(self, seconds: float, work: Callable[[], Result]) -> Result | None:
+        """Run `work` in a transaction or savepoint of its own, which takes the limit back."""
+        alias = self.connection.alias
+        try:
+            with atomic(using=alias):
+                with self.connection.cursor() as cursor:
+                    limit = max(1, round(seconds * 1000))
+                    cursor.execute(f"SET LOCAL statement_timeout = {limit}")
+                result = work()
+                set_rollback(True, using=alias)
+        except Error as error:
+            if self.transient_error(error) is not TransientError.TIMEOUT:
+                raise
+            return None
+        return result
 
     def is_doubtful(self, column_type: int) -> bool:
         """Return True for types of the user's own, and for floats in an array."""

@@ -11,7 +11,9 @@ from typing import Any, NamedTuple
 from django.db.backends.utils import CursorWrapper
 
 from ...django_internals.connections import is_django_loader
+from ..answers import CopyReader
 from ..base import Cursor
+from .copy_out import Psycopg2Copy, Psycopg3Copy
 
 INVALID_CURSOR_NAME = "34000"
 
@@ -46,6 +48,15 @@ class Driver(ABC):
     @abstractmethod
     def prepare_cursor(self, cursor: Cursor) -> Cursor:
         """Let `cursor`, not executed yet, read values as Django has them read, only faster."""
+
+    @abstractmethod
+    def copy_reader(self, cursor: Any) -> CopyReader:
+        """Return what runs a COPY in the place of a cursor of the driver's."""
+
+    def shows_iso_dates(self, cursor: CursorWrapper) -> bool:
+        """Return whether the session writes dates as year, month and day. No query."""
+        style: str | None = cursor.connection.info.parameter_status("DateStyle")
+        return style is not None and style.startswith("ISO")
 
     @abstractmethod
     def copy_types(self, source: Any, target: Any) -> None:
@@ -91,6 +102,10 @@ class Psycopg2(Driver):
     def prepare_cursor(self, cursor: Cursor) -> Cursor:
         """Return `cursor`: psycopg2 reads every type in C."""
         return cursor
+
+    def copy_reader(self, cursor: Any) -> CopyReader:
+        """Read in a thread."""
+        return Psycopg2Copy(cursor)
 
     def copy_types(self, source: Any, target: Any) -> None:
         """Copy the typecasters that were registered on the connection."""
@@ -152,6 +167,10 @@ class Psycopg3(Driver):
         if fast is not None:
             adapters.register_loader(oid, fast)
         return cursor
+
+    def copy_reader(self, cursor: Any) -> CopyReader:
+        """Read by libpq, which takes many rows at a time."""
+        return Psycopg3Copy(cursor)
 
     def copy_types(self, source: Any, target: Any) -> None:
         """Copy the loaders and dumpers that were registered on the connection."""

@@ -97,3 +97,15 @@ def create(name: str, kind: Kind) -> None:
     keys = random.Random(9).sample(range(1, len(values) + 1), len(values))
     rows = [part for row in zip(keys, values, strict=True) for part in row]
     run(f"INSERT INTO {name} (id, v) VALUES {', '.join(['(%s, %s)'] * len(values))}", *rows)
+
+
+def create_wide(name: str, kinds: Sequence[Kind], rows: int) -> None:
+    """Make one table of a column `c0`, `c1`, ... for each kind, its values drawn by chance."""
+    source = random.Random(9)
+    columns = "".join(f", c{number} {kind.type} NULL" for number, kind in enumerate(kinds))
+    run(f"DROP TABLE IF EXISTS {name}")
+    run(f"CREATE TABLE {name} (id integer PRIMARY KEY{columns})")
+    places = ", ".join(["%s"] * (len(kinds) + 1))
+    for key in source.sample(range(rows), rows):
+        values = [source.choice([*kind.values, None]) for kind in kinds]
+        run(f"INSERT INTO {name} VALUES ({places})", key, *values)

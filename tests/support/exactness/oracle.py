@@ -86,9 +86,10 @@ class Oracle:
             got, error = rest._walked(lambda token=token: self._resumed(token))
             yield from rest._judged(name, got, error)
 
-    def _tokens(self) -> Iterator[Any]:
+    def _tokens(self) -> Iterator[str | None]:
         rows = keyset_iter(self.queryset, chunk_size=4)
-        return (rows.position for _ in rows)
+        for _ in rows:
+            yield rows.position
 
     def _resumed(self, token: str) -> Iterator[Any]:
         return islice(keyset_iter(self.queryset, chunk_size=3, after=token), 4)

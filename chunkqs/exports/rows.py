@@ -1,0 +1,100 @@
+"""The rows and columns of an export: those of `values()`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.core.exceptions import FieldDoesNotExist
+from django.db.models import QuerySet
+
+from ..databases import database_of
+from ..django_internals.models import SQLCompiler, ValuesListIterable
+from ..django_internals.queries import prefetch_lookups
+from ..django_internals.values import (
+    Conversion,
+    conversions_of,
+    selects_composite,
+    values_of,
+    with_iterable_class,
+)
+from ..django_internals.values import names_of_values as column_names
+from ..hydration.codegen import Hydrate
+from ..hydration.columns import SelectedColumns
+from ..hydration.hydrator import WRITERS, each
+from .documents import Document, document_of
+
+
+class RowIterable(ValuesListIterable):  # type: ignore[type-arg]
+    """The rows of an export: those of `values_list()`, but documents are JSON text."""
+
+
+def rows_with_documents(queryset: QuerySet[Any, Any], compiler: SQLCompiler) -> Hydrate:
+    """Return the function that makes rows of a block."""
+    columns = SelectedColumns(compiler)
+    is_canonical = database_of(compiler.connection).writes_jsonb
+    columns.namespace["document"] = Document if is_canonical else document_of
+    cells = []
+    for index, conversion in enumerate(conversions_of(compiler)):
+        is_document = conversion is Conversion.DOCUMENT
+        code = f"None if c{index} is None else document(c{index})"
+        cells.append(code if is_document else columns.converted(index))
+    return each(columns, f"({''.join(f'{cell}, ' for cell in cells)})")
+
+
+WRITERS[RowIterable] = rows_with_documents
+
+
+def rows_of(queryset: QuerySet[Any, Any]) -> QuerySet[Any, Any]:
+    """Return a queryset of the same rows as tuples: of the columns that `values()` would have.
+
+    TypeError for one that has no such columns.
+    """
+    if prefetch_lookups(queryset):
+        queryset = queryset.prefetch_related(None)
+    rows = with_iterable_class(values_of(queryset), RowIterable)
+    if selects_composite(rows):
+        raise TypeError(
+            "A composite primary key is several columns. Name its fields in values() to export "
+            "them."
+        )
+    return rows
+
+
+def labels_of(queryset: QuerySet[Any, Any], header: Any) -> list[str] | None:
+    """Return the header that a caller asks for: names, verbose names, or the caller's own.
+
+    `queryset` is one of `rows_of()`. None for no header.
+    """
+    names = column_names(queryset)
+    if header is False:
+        return None
+    if header is True:
+        return names
+    if header == "verbose_name":
+        return [_verbose_name(queryset.model, name) for name in names]
+    if isinstance(header, str) or not isinstance(header, Iterable):
+        raise TypeError(
+            f"csv(header={header!r}): use True for names, False for none, 'verbose_name', or a "
+            "list of your own."
+        )
+    own = [str(label) for label in header]
+    if len(own) != len(names):
+        raise ValueError(
+            f"csv(header=...) has {len(own)} labels for {len(names)} columns: {', '.join(names)}."
+        )
+    return own
+
+
+def _verbose_name(model: Any, name: str) -> str:
+    """Return the verbose name of the field that a path leads to; of an annotation its own."""
+    field = None
+    for part in name.split("__"):
+        try:
+            field = model._meta.pk if part == "pk" else model._meta.get_field(part)
+        except FieldDoesNotExist:
+            return name
+        model = field.related_model
+        if model is None:
+            break
+    return str(getattr(field, "verbose_name", name))

@@ -1,0 +1,107 @@
+"""Which raw row a row was built of, where an iterable class of another package builds the rows."""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
+
+from ..django_internals.compiler import Block
+from ..django_internals.models import SQLCompiler, is_of_models, loaded_model
+from .columns import SelectedColumns
+from .hydrator import each
+
+#: Raw rows to remember of those whose rows have not come out yet. An iterable class that
+#: builds rows of another kind takes the rows' positions away, never the memory.
+MOST_PENDING = 20_000
+
+#: In place of the raw row of a row that might be built of any.
+UNKNOWN: Any = object()
+#: In place of a raw row before the first one.
+START: Any = object()
+
+KeyOf = Callable[[Any], Any]
+
+
+class Read(NamedTuple):
+    """A raw row that an iterable class has read, and the last one of the block before."""
+
+    raw_row: Any
+    block_before: Any
+
+
+class Origins:
+    """Matches rows, as they come out of an iterable class, with raw rows, as they went in.
+
+    An iterable class may leave rows out, and may read many raw rows before the first row comes
+    out. An instance is matched by its primary key. Other rows are matched by their number, while
+    as many have come out as went in.
+    """
+
+    def __init__(self, compiler: SQLCompiler) -> None:
+        self._key_of = primary_key(compiler)
+        self._model = loaded_model(compiler).model if self._key_of else None
+        self._pending: deque[Read] = deque(maxlen=MOST_PENDING)
+        self._ahead = 0
+        self._block_before: Any = START
+        self.latest: Any = None
+        """The raw row that was read last, if any."""
+        self.leaves_out = False
+        """Whether raw rows were passed over, so far."""
+
+    def begin_block(self) -> None:
+        """Note that the next raw rows are those of a new block."""
+        if self.latest is not None:
+            self._block_before = self.latest
+
+    def read(self, raw_row: Any) -> None:
+        """Note that the iterable class reads a raw row."""
+        self._ahead += 1
+        self._pending.append(Read(raw_row, self._block_before))
+        self.latest = raw_row
+
+    def of(self, row: Any) -> Read:
+        """Return the raw row of the row that came out now; UNKNOWN where it cannot be told."""
+        self._ahead -= 1
+        if self._key_of is not None and isinstance(row, self._model or ()):
+            return self._by_key(row.pk, self._key_of)
+        if self._ahead == 0 and self._pending:
+            return self._pass(len(self._pending))
+        return Read(UNKNOWN, UNKNOWN)
+
+    def _by_key(self, key: Any, key_of: KeyOf) -> Read:
+        for number, read in enumerate(self._pending):
+            if key_of(read.raw_row) == key:
+                self.leaves_out |= number > 0
+                return self._pass(number + 1)
+        return Read(UNKNOWN, UNKNOWN)
+
+    def _pass(self, number: int) -> Read:
+        """Forget the first raw rows; return the last of them."""
+        for _ in range(number):
+            read = self._pending.popleft()
+        self._ahead = len(self._pending)
+        return read
+
+
+def aligned(rows: Sequence[Any], block: Block, compiler: SQLCompiler) -> list[Any]:
+    """Return the raw row of each of the rows that were built of a whole block."""
+    if len(rows) == len(block):
+        return block
+    origins = Origins(compiler)
+    for raw_row in block:
+        origins.read(raw_row)
+    return [origins.of(row).raw_row for row in rows]
+
+
+def primary_key(compiler: SQLCompiler) -> KeyOf | None:
+    """Return what reads the primary key from a raw row; None where rows are no instances."""
+    if not is_of_models(compiler):
+        return None
+    loaded, columns = loaded_model(compiler), SelectedColumns(compiler)
+    parts = [
+        columns.converted(loaded.indexes[loaded.names.index(field.attname)])
+        for field in loaded.model._meta.pk_fields
+    ]
+    keys = each(columns, parts[0] if len(parts) == 1 else f"({', '.join(parts)})")
+    return lambda raw_row: keys([raw_row])[0]

@@ -1,0 +1,1 @@
+"""Management commands, for a project that has `chunkqs` in INSTALLED_APPS."""

@@ -1,0 +1,37 @@
+"""Conditions as they are written on a command line: `kind=view`, `id__in=1,2`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.core.exceptions import FieldDoesNotExist
+from django.db.models import BooleanField, Model
+
+BOOLEANS = {"true": True, "false": False, "1": True, "0": False}
+
+
+def condition(model: type[Model], text: str) -> tuple[str, Any]:
+    """Return the lookup and the value of `text`. ValueError where it is no condition."""
+    lookup, equals, value = text.partition("=")
+    if not equals or not lookup:
+        raise ValueError(f"{text!r} is no condition: write it as field=value.")
+    if lookup.endswith("__in"):
+        return lookup, value.split(",")
+    if lookup.endswith("__isnull") or _is_boolean(model, lookup):
+        if value.lower() not in BOOLEANS:
+            raise ValueError(f"{text!r}: {lookup} is true or false.")
+        return lookup, BOOLEANS[value.lower()]
+    return lookup, value
+
+
+def _is_boolean(model: Any, lookup: str) -> bool:
+    field: Any = None
+    for part in lookup.split("__"):
+        if model is None:
+            break
+        try:
+            field = model._meta.get_field(part)
+        except FieldDoesNotExist:
+            break
+        model = field.related_model
+    return isinstance(field, BooleanField)
