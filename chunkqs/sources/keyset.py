@@ -193,7 +193,7 @@ class KeysetSource:
             if query.learn_types(self._database.column_types(cursor)):
                 return None
             block = list(cursor.fetchall())
-        return None if block and query.learn_length(block[-1]) else block
+        return None if block and query.learn_length(block) else block
 
     @property
     def has_ended(self) -> bool:
