@@ -18,7 +18,7 @@ from ..base import Cursor, Database, Result
 from ..statistics import Distribution, Step
 from ..transport import Transport
 from .copying import cells_of, copy_statement
-from .plan import explain
+from .plan import read_plan
 from .psycopg import Driver, driver_of
 from .repeated_work import repeated_work
 from .session import PostgreSQLSession
@@ -60,7 +60,7 @@ class PostgreSQL(Database):
     def explain(self, statement: Statement) -> Explanation | None:
         """Read rows and width off the top of the plan."""
         with self.connection.cursor() as cursor:
-            return explain(cursor, statement).explanation
+            return read_plan(cursor, statement).explanation
 
     def repeated_work(self, statement: Statement) -> RepeatedWork | None:
         """Look for large sorts and hashes in the plan."""

@@ -15,7 +15,7 @@ from ...django_internals.connections import lend_driver_connection
 from ..answers import Explanation
 from ..session import Session, SessionMismatch, compare
 from .facts import SessionFacts, StatementFacts, read_facts
-from .plan import Plan, called, explain, session_functions, without_literals
+from .plan import Plan, called, read_plan, session_functions, without_literals
 from .pooler import require_second_process
 from .psycopg import State, driver_of
 
@@ -65,7 +65,7 @@ class PostgreSQLSession(Session):
         self._driver.begin_snapshot(driver_connection)
         with self.cursor(driver_connection) as cursor:
             self._carry_over(cursor, driver_connection.info)
-            plan = explain(cursor, self.statement)
+            plan = read_plan(cursor, self.statement)
             private, touched = self._read(cursor, plan)
         compare(
             {**self._caller.visible(INDIFFERENT), "server": self._caller.server},
@@ -131,7 +131,7 @@ class PostgreSQLSession(Session):
                 {**new.visible(INDIFFERENT), **new.held()},
             )
             self._refuse_secured(new)
-            plan = explain(cursor, self.statement)
+            plan = read_plan(cursor, self.statement)
             new, touched = self._read(cursor, plan)
         self._refuse_dependent(new, touched, plan)
 
