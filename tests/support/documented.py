@@ -155,13 +155,11 @@ def is_for_typing(tree: ast.AST, name: str) -> bool:
     return all(id(use) in annotations or is_set(use) for use in uses)
 
 
-def is_of_selectors(node: ast.AST) -> bool:
-    """Return whether `node` is `selector.select`, which a query has as well."""
-    return (
-        isinstance(node, ast.Attribute)
-        and isinstance(node.value, ast.Name)
-        and node.value.id == "selector"
-    )
+def is_of_another_kind(node: ast.AST) -> bool:
+    """Return whether `node` is `selector.select` or `ops.quote_name`, which queries have too."""
+    owner = node.value if isinstance(node, ast.Attribute) else None
+    name = getattr(owner, "id", getattr(owner, "attr", None))
+    return name in {"ops", "selector"}
 
 
 def undocumented_attributes(module: Module) -> Iterator[Offence]:
@@ -173,7 +171,7 @@ def undocumented_attributes(module: Module) -> Iterator[Offence]:
             foreign = node.attr not in module.own_names
             if foreign or (not is_own(node.value) and node.attr in private_names()):
                 yield module.offence(node, f"a private name of somebody else's, .{node.attr}")
-        if is_of_selectors(node):
+        if is_of_another_kind(node):
             continue
         if isinstance(node, ast.Attribute) and node.attr in names_of_queries() - module.own_names:
             yield module.offence(node, f"an undocumented name of Django's queries, .{node.attr}")
