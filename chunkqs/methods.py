@@ -7,21 +7,26 @@ that it makes of a QuerySet class (`as_manager()`, `from_queryset()`, related ma
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from concurrent.futures import Executor
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
-from . import functions
+from . import division, functions
+from .chunk import Chunk
 from .functions import Queries
 from .lazy import LazyChunks, LazyRows
+from .parallel.results import ParallelResults
 from .partitions.partition import Partition
+from .sources.pacing import Throttle
 from .sources.sizing import MAX_BYTES
 
 Row = TypeVar("Row")
+Result = TypeVar("Result")
 
 if TYPE_CHECKING:
 
     class ChunkedMethods:
-        """`stream()`, `keyset_iter()`, `chunks()`, `partitions()` and `partition()`."""
+        """Walk the rows, divide them into partitions, work on them in parallel."""
 
         def stream(
             self: Queries[Row],
@@ -40,6 +45,7 @@ if TYPE_CHECKING:
             until: str | None = None,
             bounded: bool = True,
             retries: int = 3,
+            throttle: Throttle | None = None,
         ) -> LazyRows[Row]: ...
         def chunks(
             self: Queries[Row],
@@ -52,6 +58,7 @@ if TYPE_CHECKING:
             until: str | None = None,
             bounded: bool = True,
             retries: int = 3,
+            throttle: Throttle | None = None,
         ) -> LazyChunks[Row]: ...
         @overload
         def partitions(self: Queries[Any], n: int) -> list[Partition]: ...
@@ -61,6 +68,15 @@ if TYPE_CHECKING:
             self: Queries[Any], n: int | None = None, *, size: int | None = None
         ) -> Iterable[Partition]: ...
         def partition(self, partition: Partition | str) -> Any: ...
+        def parallel(
+            self: Queries[Row],
+            func: Callable[[Chunk[Row]], Result],
+            *,
+            workers: int | None = None,
+            chunk_size: int | None = None,
+            ordered: bool = False,
+            executor: Executor | None = None,
+        ) -> ParallelResults[Result]: ...
 
 else:
 
@@ -68,5 +84,6 @@ else:
         stream = functions.stream
         keyset_iter = functions.keyset_iter
         chunks = functions.chunks
-        partitions = functions.partitions
-        partition = functions.partition
+        partitions = division.partitions
+        partition = division.partition
+        parallel = division.parallel

@@ -23,6 +23,7 @@ from ..keyset.ranges import Position
 from ..keyset.tokens import encode
 from ..sources.copy_stream import CopyStream
 from ..sources.keyset import KeysetSource, read_types
+from ..sources.pacing import Throttle
 from ..sources.retries import Retries
 from ..sources.sizing import Sizing
 from ..sources.stream import OpenSource, Stream, Wishes
@@ -43,6 +44,8 @@ class Plan(ABC):
     until: Position | None = None
     whole_chunks: bool = False
     """Whether the caller gets the rows a chunk at a time, so that they are built so."""
+    throttle: Throttle | None = None
+    """Says how long to wait before each chunk."""
 
     method: ClassVar[str]
 

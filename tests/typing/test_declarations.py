@@ -8,9 +8,10 @@ from importlib.metadata import files
 from types import ModuleType
 
 import pytest
-from django.db.models import Manager, QuerySet
+from django.db.models import QuerySet
+from django.db.models.manager import BaseManager
 
-from chunkqs import functions, methods, queryset
+from chunkqs import division, functions, methods, queryset
 
 #: Methods of a QuerySet and its manager that return something other than a queryset.
 ENDS = {
@@ -50,8 +51,8 @@ def declared(module: ModuleType, class_name: str = "") -> list[ast.FunctionDef]:
 
 
 def chain_begins() -> set[str]:
-    """Return the names of Django's that a manager's chain begins with."""
-    names = set(Manager._get_queryset_methods(QuerySet))
+    """Return the methods that Django copies from QuerySet to a manager, save those that end."""
+    names = set(BaseManager._get_queryset_methods(QuerySet))
     return {name for name in names if name not in ENDS and name.removeprefix("a") not in ENDS}
 
 
@@ -84,7 +85,9 @@ def stubs_that_return_a_plain_queryset() -> set[str]:
     }
 
 
-@pytest.mark.parametrize("name", ["stream", "keyset_iter", "chunks", "partitions", "partition"])
+@pytest.mark.parametrize(
+    "name", ["stream", "keyset_iter", "chunks", "partitions", "partition", "parallel"]
+)
 def test_a_method_has_the_signature_of_its_function(name: str) -> None:
     def signatures(nodes: list[ast.FunctionDef]) -> list[str]:
         own = [node.args for node in nodes if node.name == name]
@@ -92,4 +95,6 @@ def test_a_method_has_the_signature_of_its_function(name: str) -> None:
             arguments.args = arguments.args[1:]
         return [ast.unparse(arguments) for arguments in own]
 
-    assert signatures(declared(methods, "ChunkedMethods")) == signatures(declared(functions))
+    assert signatures(declared(methods, "ChunkedMethods")) == signatures(
+        declared(functions) + declared(division)
+    )

@@ -32,6 +32,14 @@ assert_type(Event.objects.partition("token").stream(), LazyRows[Event])
 assert_type(Event.objects.get(), Event)
 assert_type(Event.objects.first(), Event | None)
 
+
+def number_of(chunk: Chunk[Event]) -> int:
+    return chunk.number
+
+
+for number in Event.objects.parallel(number_of, workers=2):
+    assert_type(number, int)
+
 # every method of the manager at which a chain begins
 assert_type(Event.objects.all(), ChunkedQuerySet[Event, Event])
 assert_type(Event.objects.none().stream(), LazyRows[Event])
