@@ -52,8 +52,11 @@ def declared(module: ModuleType, class_name: str = "") -> list[ast.FunctionDef]:
 
 def chain_begins() -> set[str]:
     """Return the methods that Django copies from QuerySet to a manager, save those that end."""
-    names = set(BaseManager._get_queryset_methods(QuerySet))
-    return {name for name in names if name not in ENDS and name.removeprefix("a") not in ENDS}
+    return {
+        name
+        for name in BaseManager._get_queryset_methods(QuerySet)
+        if not name.startswith("_") and not ENDS & {name, name.removeprefix("a")}
+    }
 
 
 def test_a_manager_declares_every_method_of_djangos_that_returns_a_queryset() -> None:
