@@ -62,8 +62,9 @@ def tests(session: nox.Session, django: str, driver: str) -> None:
     urls = database_urls(driver)
     if not urls:
         session.skip("TEST_DATABASE_URLS names no MariaDB or MySQL")
-    extras = "tests" if driver == "sqlite" else f"tests,{driver}"
-    session.install("--quiet", "--editable", f".[{extras}]", f"Django~={django}.0")
+    package = "." if driver == "sqlite" else f".[{driver}]"
+    session.install("--quiet", "--upgrade", "pip>=25.1")  # which knows groups
+    session.install("--quiet", "--editable", package, "--group", "tests", f"Django~={django}.0")
     runs_large = django == list(VERSIONS)[-1] and driver in LARGE_DRIVERS
     left_out = ONCE if runs_large else ONCE + LARGE
     arguments = [f"--ignore={path}" for path in left_out] + session.posargs
