@@ -196,8 +196,12 @@ class Database:
         """Return whether the server still has `cursor`, open on the caller's connection."""
         return True
 
-    def cancel(self, driver_connection: Any) -> None:
-        """Ask the server to end the query that another thread runs on `driver_connection`."""
+    def cancel_handle(self, driver_connection: Any) -> Any:
+        """Return what another thread needs to cancel the query of a connection that is in use."""
+        return driver_connection
+
+    def cancel(self, handle: Any) -> None:
+        """Ask the server to end the query that runs on the connection of `cancel_handle()`."""
 
     def discard_cursor(self, cursor: CursorWrapper) -> None:
         """Forget a server-side cursor that the server has no more, without a query."""

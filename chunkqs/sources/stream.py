@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import cached_property, partial
 from typing import Any, NamedTuple, NoReturn
 
@@ -16,7 +15,6 @@ from django.db.models.sql.compiler import SQLCompiler
 
 from ..databases import database_of
 from ..databases.answers import Explanation
-from ..databases.base import Database
 from ..databases.places import connect_caller
 from ..databases.private_connection import PrivateConnection, open_private
 from ..databases.session import NoRoom, Refusal
@@ -27,6 +25,7 @@ from . import small_result
 from .cursor import CursorSource, ListSource, Source, TransactionSource, close_cursor
 from .read_ahead import ReadAheadSource
 from .retries import Retries
+from .running import RunningQuery
 from .sizing import Sizing, row_bound, row_bytes
 from .slow_start import SlowStart
 
@@ -45,28 +44,6 @@ class OpenSource(NamedTuple):
     """Repeats what a transient error breaks off, where the walk goes on after one."""
     is_written: bool = False
     """Whether a raw row is no row, but a part of an export that the server wrote."""
-
-
-class Opening:
-    """The query that a source waits for while it is being opened, to be cancelled by others."""
-
-    def __init__(self) -> None:
-        self._driver_connection: Any = None
-
-    @contextmanager
-    def waiting(self, cursor: CursorWrapper) -> Iterator[None]:
-        """Note that the query of `cursor` runs while the block does."""
-        self._driver_connection = cursor.cursor.connection
-        try:
-            yield
-        finally:
-            self._driver_connection = None
-
-    def cancel(self, database: Database) -> None:
-        """Ask the server to end the query, if one runs."""
-        driver_connection = self._driver_connection
-        if driver_connection is not None:
-            database.cancel(driver_connection)
 
 
 class Wishes(NamedTuple):
@@ -92,7 +69,7 @@ class Stream:
         wishes: Wishes,
         by_keyset: Callable[[], OpenSource],
         extra: tuple[Extra, ...] = (),
-        opening: Opening | None = None,
+        opening: RunningQuery | None = None,
     ) -> None:
         self._queryset = queryset
         self._connection = connection
@@ -100,7 +77,7 @@ class Stream:
         self._sizing = sizing
         self._wishes = wishes
         self._by_keyset = by_keyset
-        self._opening = opening or Opening()
+        self._opening = opening or RunningQuery()
         self._extra = extra
         self._slow_start: SlowStart | None = None
 

@@ -12,15 +12,14 @@ from weakref import WeakSet
 
 from django.db import Error, connections
 
-from ..databases import database_of
 from ..django_internals.compiler import Block
 from ..errors import StreamInterrupted
 from ..hydration.origins import START, UNKNOWN
 from ..keyset.ranges import Position
 from ..sources.cursor import Source
 from ..sources.pacing import Pacing
+from ..sources.running import RunningQuery
 from ..sources.sizing import FixedSize, row_bound
-from ..sources.stream import Opening
 from .build import Builder, Built
 from .foreign import builder
 from .plan import Plan, Positioner
@@ -78,7 +77,7 @@ class Walk:
         self._source: Source | None = None
         self._builder: Builder | None = None
         self._process = os.getpid()
-        self._opening = Opening()
+        self._opening = RunningQuery()
         self._given = Given(plan.after, iter(()), 0)
         self.number = -1
         """The number of the chunk at hand, from 0."""
@@ -265,8 +264,8 @@ class Walk:
         try:
             if source is not None:
                 source.cancel()
-            elif self._connection is not None:
-                self._opening.cancel(database_of(self._connection))
+            else:
+                self._opening.cancel()
         except self._errors as error:
             logger.debug("Could not cancel the query of a walk: %s", error)
 

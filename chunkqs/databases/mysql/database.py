@@ -155,11 +155,14 @@ class MySQL(Database):
         """Count the bytes of long texts, of which the first ones alone are sorted by."""
         return sort_length(position, self.label)
 
-    def cancel(self, driver_connection: Any) -> None:
+    def cancel_handle(self, driver_connection: Any) -> int:
+        """Return the connection's number, which no other thread may ask it for."""
+        return int(driver_connection.thread_id())
+
+    def cancel(self, handle: int) -> None:
         """Send KILL QUERY, by a second connection."""
-        number = driver_connection.thread_id()
         with closing(connect_driver(self.connection)) as apart, closing(apart.cursor()) as cursor:
-            cursor.execute(f"KILL QUERY {number}")
+            cursor.execute(f"KILL QUERY {handle}")
 
     def sorted_by(self, statement: Statement, length: int) -> Statement:
         """Set `max_sort_length` for the one statement."""
