@@ -14,6 +14,7 @@ from django.db.models.signals import post_migrate
 from django.test.utils import setup_databases, teardown_databases
 from pytest_django import DjangoDbBlocker
 
+from chunkqs import pytest_plugin
 from tests.support import databases, models
 from tests.support.leftovers import Leftovers
 from tests.support.pgbouncer import Pgbouncer
@@ -22,6 +23,9 @@ from tests.support.transient_errors import EVERY
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # Where chunkqs is not installed, pytest does not find its plugin by itself.
+    if not config.pluginmanager.is_registered(pytest_plugin):
+        config.pluginmanager.register(pytest_plugin)
     # After each flush it would make 4 permissions for each model.
     post_migrate.disconnect(dispatch_uid="django.contrib.auth.management.create_permissions")
     for mark in (
@@ -64,7 +68,7 @@ def django_db_setup(
     """Make the test databases, whichever of them the tests are marked to use."""
     with django_db_blocker.unblock():
         made = setup_databases(verbosity=0, interactive=False, keepdb=django_db_keepdb)
-        databases.limit_waiting()
+        databases.set_up_sessions()
     yield
     with django_db_blocker.unblock():
         connections.close_all()

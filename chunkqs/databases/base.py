@@ -8,8 +8,8 @@ subclass in a file of its own and name it in `chunkqs.databases.DATABASES`.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from enum import Enum
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, TypeVar
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from django.db import Error, NotSupportedError
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -17,77 +17,24 @@ from django.db.backends.utils import CursorWrapper
 
 from ..django_internals.compiler import Statement
 from ..django_internals.values import Conversion
+from ..django_internals.watchers import execute
+from .answers import (
+    CopyFormat,
+    CopyReader,
+    Explanation,
+    RepeatedWork,
+    TransientError,
+)
 from .statistics import Distribution, Step
 from .transport import VALUE, Transport
 
 if TYPE_CHECKING:
+    from django.db.models.sql.compiler import SQLCompiler
+
     from .session import Session
 
 Cursor = TypeVar("Cursor")
 Result = TypeVar("Result")
-
-
-class TransientError(Enum):
-    """An error after which the same query may succeed."""
-
-    LOST = "the connection was lost"
-    TIMEOUT = "the query took longer than the database allows"
-    CONFLICT = "another transaction was in the way"
-
-
-class RepeatedWork(Enum):
-    """What the planner does again for every chunk of a walk, with many rows."""
-
-    SORT = "sorts"
-    MATCH = "gathers the matches of a filter or a join"
-
-
-#: Rows that are sorted, or gathered by their hashes, in the time of a chunk.
-MANY_SORTED = 2_000
-MANY_HASHED = 50_000
-
-
-class Explanation(NamedTuple):
-    """What the planner expects of a statement."""
-
-    rows: int
-    width: int
-    """Bytes a row, as far as the planner knows; 0 where it does not say."""
-    text: str
-    """The whole plan (PostgreSQL: VERBOSE JSON), for whoever must know what it touches."""
-
-
-class CopyFormat(NamedTuple):
-    """What a server that writes an export itself is to write."""
-
-    kind: Literal["csv", "ndjson", "arrow"]
-    """CSV without its header; NDJSON; or CSV for pyarrow, in which values stand as the server
-    writes them."""
-    names: tuple[str, ...]
-    escape_formulas: bool = False
-
-
-class CopyReader(Protocol):
-    """The cursor of a driver in which a server writes an export."""
-
-    @property
-    def is_complete(self) -> bool:
-        """Whether the server has nothing more to write, and the connection is free."""
-
-    def execute(self, sql: str, params: Any = None) -> None:
-        """Begin."""
-
-    def read(self) -> bytes:
-        """Return whole rows, about 64 KiB of them; b"" at the end."""
-
-    def cancel(self) -> None:
-        """Ask the server to end the read that another thread is waiting for."""
-
-    def close(self) -> None:
-        """Have the server write no more, so that the connection can go on."""
-
-    def forget(self) -> None:
-        """Let go of what the connection has ended already, without a word to the server."""
 
 
 class Database:
@@ -154,6 +101,11 @@ class Database:
     has_numbered_types = False
     """Whether there are types (ENUM, SET) that are sorted by number but compared as text."""
 
+    has_sessions = True
+    """Whether a connection has a state of its own that decides which rows it shows."""
+
+    shares_snapshots = False
+    """Whether one transaction can take over the snapshot of another."""
     writes_jsonb = False
     """Whether the text of a document is always the same for the same document, as jsonb's."""
 
@@ -163,6 +115,19 @@ class Database:
     def __init__(self, connection: BaseDatabaseWrapper) -> None:
         self.connection = connection
 
+    @property
+    def is_seen_by_others(self) -> bool:
+        """Whether other connections see the same database."""
+        return True
+
+    def export_snapshot(self) -> str:
+        """Return the name of the snapshot of the transaction that runs, for others."""
+        raise NotImplementedError
+
+    def joined_snapshot(self, name: str) -> AbstractContextManager[None]:
+        """Let the block run in a read-only transaction with another one's snapshot."""
+        raise NotImplementedError
+
     def explain(self, statement: Statement) -> Explanation | None:
         """Ask the planner about `statement`: one EXPLAIN; None where there is no such planner."""
         return None
@@ -171,6 +136,24 @@ class Database:
     def explains(self) -> bool:
         """Whether `explain()` has an answer."""
         return type(self).explain is not Database.explain
+
+    def replication_lag(self) -> float:
+        """Return how many seconds a replica is behind: one query, on it or on its primary."""
+        raise NotImplementedError
+
+    @property
+    def knows_replication_lag(self) -> bool:
+        """Whether `replication_lag()` has an answer."""
+        return type(self).replication_lag is not Database.replication_lag
+
+    def active_queries(self) -> int:
+        """Return how many other queries run on this database: one query."""
+        raise NotImplementedError
+
+    @property
+    def knows_active_queries(self) -> bool:
+        """Whether `active_queries()` has an answer."""
+        return type(self).active_queries is not Database.active_queries
 
     def repeated_work(self, statement: Statement) -> RepeatedWork | None:
         """Ask the planner what `statement`, which reads one chunk, does with many more rows."""
@@ -218,6 +201,10 @@ class Database:
 
     def discard_cursor(self, cursor: CursorWrapper) -> None:
         """Forget a server-side cursor that the server has no more, without a query."""
+
+    def execute(self, cursor: CursorWrapper, statement: Statement, compiler: SQLCompiler) -> None:
+        """Run `statement`, a query of `compiler`, on `cursor`, for all who watch either."""
+        execute(self.prepare_cursor(cursor), statement, compiler)
 
     def prepare_cursor(self, cursor: Cursor) -> Cursor:
         """Let `cursor`, not executed yet, read values as Django has them read, only faster."""

@@ -17,7 +17,7 @@ from django.db.backends.utils import CursorWrapper
 
 from ..django_internals.compiler import Statement
 from ..django_internals.connections import lend_driver_connection
-from .base import Explanation
+from .answers import Explanation
 
 
 class Refusal(Exception):
@@ -85,6 +85,20 @@ class Session(ABC):
         """Compare the session of the caller's new connection with the remembered one.
 
         Raise SessionMismatch where the new session might show other rows.
+        """
+
+    @abstractmethod
+    def describe(self, explanation: Explanation | None) -> Any:
+        """Read the caller's session, in a form that pickles, for other processes to compare with.
+
+        Raise SessionMismatch where no other session could stand in for it.
+        """
+
+    @abstractmethod
+    def compare_with(self, described: Any) -> None:
+        """Compare this session with one that another connection has described.
+
+        Raise SessionMismatch where this one might show other rows.
         """
 
     def cursor(self, driver_connection: Any) -> CursorWrapper:

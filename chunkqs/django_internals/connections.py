@@ -83,6 +83,16 @@ def close_apart(private: Any) -> None:
                 del private.__dict__[name]
 
 
+# Django 5.2, 6.0, 6.1: close() is for the thread that made the wrapper, unless that is shared.
+def disconnect(connection: Any) -> None:
+    """Close the connection of another thread, which connects again when it needs to."""
+    connection.inc_thread_sharing()
+    try:
+        connection.close()
+    finally:
+        connection.dec_thread_sharing()
+
+
 # Django 5.2, 6.0, 6.1: ensure_connection() connects where `connection` is None, by connect(),
 # which resets the wrapper's state; _close() closes or gives back to its pool what stands
 # there. A pool may have no room for another while it has not got the lost one back, and

@@ -7,7 +7,7 @@ from typing import Any
 from django.db.backends.utils import CursorWrapper
 from django.db.models.sql.compiler import SQLCompiler
 
-from ..databases.base import CopyFormat
+from ..databases.answers import CopyFormat
 from ..databases.private_connection import PrivateConnection
 from ..django_internals.compiler import Statement
 from ..django_internals.values import conversions_of

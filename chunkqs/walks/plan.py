@@ -12,7 +12,7 @@ from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import QuerySet
 
-from ..databases.base import CopyFormat
+from ..databases.answers import CopyFormat
 from ..django_internals.routing import planning_alias
 from ..errors import KeysetError
 from ..exports.rows import rows_of
@@ -23,6 +23,7 @@ from ..keyset.ranges import Position
 from ..keyset.tokens import encode
 from ..sources.copy_stream import CopyStream
 from ..sources.keyset import KeysetSource, read_types
+from ..sources.pacing import Throttle
 from ..sources.retries import Retries
 from ..sources.sizing import Sizing
 from ..sources.stream import OpenSource, Stream, Wishes
@@ -43,6 +44,8 @@ class Plan(ABC):
     until: Position | None = None
     whole_chunks: bool = False
     """Whether the caller gets the rows a chunk at a time, so that they are built so."""
+    throttle: Throttle | None = None
+    """Says how long to wait before each chunk."""
 
     method: ClassVar[str]
 

@@ -17,6 +17,7 @@ from ..errors import StreamInterrupted
 from ..hydration.origins import START, UNKNOWN
 from ..keyset.ranges import Position
 from ..sources.cursor import Source
+from ..sources.pacing import Pacing
 from ..sources.sizing import FixedSize, row_bound
 from .build import Builder, Built
 from .foreign import builder
@@ -201,6 +202,7 @@ class Walk:
         if not self.is_going:  # ended from elsewhere while the source was opened
             self._refuse_early_end()
             return []
+        self._sizes.next_turn(self._pacing.wait() if self._pacing else 0.0)
         block = self._source.fetch(self._sizes.rows)
         if block:
             self._sizes.block_arrived(len(block))
@@ -214,6 +216,8 @@ class Walk:
         opened, self._positioner = plan.open(self._connection)
         self._source = opened.source
         self.is_written = opened.is_written
+        if plan.throttle is not None:
+            self._pacing = Pacing(plan.throttle, plan.queryset.model._meta.label)
         self._sizes = plan.sizing.start(opened.source.blocks_held, row_bound(opened.compiler))
         self._builder = builder(
             plan, opened, self._positioner, self._fetch, self._sizes, self._alias
@@ -226,6 +230,7 @@ class Walk:
     _errors: tuple[type[Exception], ...] = (Error,)
     _sizes: FixedSize
     _positioner: Positioner | None = None
+    _pacing: Pacing | None = None
 
     def leave(self) -> None:
         """End the walk by its own iterator: it was closed or dropped."""

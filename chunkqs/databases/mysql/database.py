@@ -8,20 +8,13 @@ from collections.abc import Callable, Sequence
 from math import prod
 from typing import Any
 
-from django.db import Error
+from django.db import Error, NotSupportedError, OperationalError
 from django.db.backends.utils import CursorWrapper
 
 from ...django_internals.compiler import Statement
 from ...django_internals.connections import close_apart, connect_apart
-from ..base import (
-    MANY_HASHED,
-    MANY_SORTED,
-    Database,
-    Explanation,
-    RepeatedWork,
-    Result,
-    TransientError,
-)
+from ..answers import MANY_HASHED, MANY_SORTED, Explanation, RepeatedWork, TransientError
+from ..base import Database, Result
 from ..transport import VALUE, Transport
 from .session import MySQLSession
 from .sort_length import MOST_BYTES, sort_length
@@ -38,6 +31,15 @@ TIMEOUTS = {1969, 3024}
 
 #: Seconds to wait for a connection to cancel a query by, if it comes from a pool.
 CANCEL_TIMEOUT = 2.0
+
+
+#: Of MariaDB since 10.5.1 and of MySQL since 8.0.22.
+REPLICA_STATUS = "SHOW REPLICA STATUS"
+LAGS = ("seconds_behind_source", "seconds_behind_master")
+ACTIVE_QUERIES = """
+SELECT COUNT(*) FROM information_schema.PROCESSLIST
+WHERE COMMAND = 'Query' AND DB = DATABASE() AND ID <> CONNECTION_ID()
+"""
 
 
 class MySQL(Database):
@@ -62,6 +64,31 @@ class MySQL(Database):
                 selects[step["id"]].append(int(step["rows"]) * _filtered(step))
         rows = sum(prod(tables) for tables in selects.values())
         return Explanation(round(rows), 0, json.dumps(steps, default=str))
+
+    def replication_lag(self) -> float:
+        """Ask a replica; raise NotSupportedError on a primary, which does not know.
+
+        OperationalError where the replica does not replicate: it would never catch up.
+        """
+        with self.connection.cursor() as cursor:
+            cursor.execute(REPLICA_STATUS)
+            names = [column[0].lower() for column in cursor.description]
+            channels = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+        if not channels:
+            raise NotSupportedError(
+                f"{self.connection.alias!r} is no replica, and a primary of {self.label} does not "
+                "know how far behind its replicas are. Name the alias of a replica: using=."
+            )
+        lags = [one[name] for one in channels for name in LAGS if name in one]
+        if None in lags or not lags:
+            raise OperationalError(f"The replica {self.connection.alias!r} does not replicate.")
+        return float(max(lags))
+
+    def active_queries(self) -> int:
+        """Count the clients whose queries run, without this one."""
+        with self.connection.cursor() as cursor:
+            cursor.execute(ACTIVE_QUERIES)
+            return int(cursor.fetchone()[0])
 
     def repeated_work(self, statement: Statement) -> RepeatedWork | None:
         """Look for `Using filesort`, and for subqueries that are read as a whole."""

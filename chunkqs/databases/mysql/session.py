@@ -13,7 +13,7 @@ from typing import Any
 from django.db.backends.utils import CursorWrapper
 
 from ...django_internals.connections import lend_driver_connection
-from ..base import Explanation
+from ..answers import Explanation
 from ..session import Session, SessionMismatch, compare
 from .facts import (
     SessionFacts,
@@ -99,6 +99,16 @@ class MySQLSession(Session):
         remembered = self._caller
         self._read()
         compare(remembered.visible(), self._caller.visible())
+
+    def describe(self, explanation: Explanation | None) -> SessionFacts:
+        """Read the caller's session: 3 queries, and one for each table."""
+        self._read()
+        return self._caller
+
+    def compare_with(self, described: SessionFacts) -> None:
+        """Read this session and compare: 3 queries, and one for each table."""
+        self._read()
+        compare(described.visible(), self._caller.visible())
 
     def _read(self) -> list[Table]:
         """Read the caller's session; return the tables of the statement."""
