@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import gzip
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -28,7 +27,7 @@ GZIP = "django.middleware.gzip.GZipMiddleware"
 
 
 @pytest.fixture(autouse=True)
-def rows(transactional_db: None) -> Iterator[None]:
+def rows(transactional_db: None) -> None:
     User.objects.bulk_create(
         (User(name=f"user number {n}", email=f"user{n}@example.com") for n in range(ROWS)),
         batch_size=1000,
@@ -36,7 +35,6 @@ def rows(transactional_db: None) -> Iterator[None]:
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
             cursor.execute(f"ANALYZE {User._meta.db_table}")
-    yield
 
 
 def expected() -> bytes:
