@@ -38,6 +38,7 @@ INSTALLED_APPS = [
     "django.contrib.contenttypes",
     "django.contrib.messages",
     "django.contrib.sessions",
+    "chunkqs",
     "tests.support",
 ]
 if DATABASES["default"]["ENGINE"].endswith("postgresql"):
