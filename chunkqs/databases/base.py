@@ -266,6 +266,16 @@ class Database:
         """Return a type's name for messages. May ask the database."""
         return str(column_type)
 
+    def null_test(self, sql: str, operator: str, is_column: bool) -> str:
+        """Return the condition that a column or expression `IS NULL`, or `IS NOT NULL`."""
+        return f"{sql} {operator}"
+
+    def is_view(self, table: str) -> bool:
+        """Ask whether a table is a view: one query."""
+        with self.connection.cursor() as cursor:
+            known = self.connection.introspection.get_table_list(cursor)
+        return any(one.name == table and one.type == "v" for one in known)
+
     def sort_length(self, position: tuple[Any, ...]) -> int:
         """Return how many bytes of its values a row at `position` must be sorted by to be in its
         place; 0 where the database sees to that by itself. KeysetError where it cannot."""

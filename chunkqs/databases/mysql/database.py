@@ -151,6 +151,13 @@ class MySQL(Database):
         """Return what SQL calls the type."""
         return column_type.name
 
+    def null_test(self, sql: str, operator: str, is_column: bool) -> str:
+        """Compare an expression with NULL: MariaDB takes STDDEV() of columns that cannot be NULL
+        for something else in HAVING."""
+        if is_column:
+            return f"{sql} {operator}"
+        return f"{sql} <=> NULL" if operator == "IS NULL" else f"NOT ({sql} <=> NULL)"
+
     def sort_length(self, position: tuple[Any, ...]) -> int:
         """Count the bytes of long texts, of which the first ones alone are sorted by."""
         return sort_length(position, self.label)
