@@ -84,7 +84,7 @@ def key_column(
 ) -> KeyColumn:
     """Return `expression`, which `source` has resolved, as a key column."""
     nullable = _is_nullable(expression, info.outer_joined)
-    known = fingerprint(expression, source)
+    known = fingerprint(expression, source.query)
     return KeyColumn(expression, descending, nulls_first, nullable, known, tie_breaker)
 
 

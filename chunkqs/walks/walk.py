@@ -18,6 +18,7 @@ from ..hydration.origins import START, UNKNOWN
 from ..keyset.ranges import Position
 from ..sources.cursor import Source
 from ..sources.pacing import Pacing
+from ..sources.running import RunningQuery
 from ..sources.sizing import FixedSize, row_bound
 from .build import Builder, Built
 from .foreign import builder
@@ -76,6 +77,7 @@ class Walk:
         self._source: Source | None = None
         self._builder: Builder | None = None
         self._process = os.getpid()
+        self._opening = RunningQuery()
         self._given = Given(plan.after, iter(()), 0)
         self.number = -1
         """The number of the chunk at hand, from 0."""
@@ -213,7 +215,7 @@ class Walk:
         self._alias = plan.queryset.db
         self._connection = connections[self._alias]
         self._errors = (Error, self._connection.Database.Error, OSError)
-        opened, self._positioner = plan.open(self._connection)
+        opened, self._positioner = plan.open(self._connection, self._opening)
         self._source = opened.source
         self.is_written = opened.is_written
         if plan.throttle is not None:
@@ -226,7 +228,7 @@ class Walk:
 
     # What _open() sets.
     _alias: str
-    _connection: Any
+    _connection: Any = None
     _errors: tuple[type[Exception], ...] = (Error,)
     _sizes: FixedSize
     _positioner: Positioner | None = None
@@ -259,10 +261,11 @@ class Walk:
     def _cancel(self) -> None:
         """Ask the server to end the query that another thread waits for."""
         source = self._source
-        if source is None:
-            return
         try:
-            source.cancel()
+            if source is not None:
+                source.cancel()
+            else:
+                self._opening.cancel()
         except self._errors as error:
             logger.debug("Could not cancel the query of a walk: %s", error)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from math import prod
 from typing import Any
 
@@ -12,7 +13,7 @@ from django.db import Error, NotSupportedError, OperationalError
 from django.db.backends.utils import CursorWrapper
 
 from ...django_internals.compiler import Statement
-from ...django_internals.connections import close_apart, connect_apart
+from ...django_internals.connections import connect_driver
 from ..answers import MANY_HASHED, MANY_SORTED, Explanation, RepeatedWork, TransientError
 from ..base import Database, Result
 from ..transport import VALUE, Transport
@@ -28,9 +29,6 @@ ENDED = LOST | {0, 1053, 1317, 1927, 4031}
 CONFLICTS = {1205, 1213}
 #: MariaDB's max_statement_time, MySQL's max_execution_time.
 TIMEOUTS = {1969, 3024}
-
-#: Seconds to wait for a connection to cancel a query by, if it comes from a pool.
-CANCEL_TIMEOUT = 2.0
 
 
 #: Of MariaDB since 10.5.1 and of MySQL since 8.0.22.
@@ -153,19 +151,25 @@ class MySQL(Database):
         """Return what SQL calls the type."""
         return column_type.name
 
+    def null_test(self, sql: str, operator: str, is_column: bool) -> str:
+        """Compare an expression with NULL: MariaDB takes STDDEV() of columns that cannot be NULL
+        for something else in HAVING."""
+        if is_column:
+            return f"{sql} {operator}"
+        return f"{sql} <=> NULL" if operator == "IS NULL" else f"NOT ({sql} <=> NULL)"
+
     def sort_length(self, position: tuple[Any, ...]) -> int:
         """Count the bytes of long texts, of which the first ones alone are sorted by."""
         return sort_length(position, self.label)
 
-    def cancel(self, driver_connection: Any) -> None:
+    def cancel_handle(self, driver_connection: Any) -> int:
+        """Return the connection's number, which no other thread may ask it for."""
+        return int(driver_connection.thread_id())
+
+    def cancel(self, handle: int) -> None:
         """Send KILL QUERY, by a second connection."""
-        number = driver_connection.thread_id()
-        apart = connect_apart(self.connection, CANCEL_TIMEOUT)
-        try:
-            with apart.create_cursor() as cursor:
-                cursor.execute(f"KILL QUERY {number}")
-        finally:
-            close_apart(apart)
+        with closing(connect_driver(self.connection)) as apart, closing(apart.cursor()) as cursor:
+            cursor.execute(f"KILL QUERY {handle}")
 
     def sorted_by(self, statement: Statement, length: int) -> Statement:
         """Set `max_sort_length` for the one statement."""

@@ -19,7 +19,7 @@ from ..base import Cursor, Database, Result
 from ..statistics import Distribution, Step
 from ..transport import Transport
 from .copying import cells_of, copy_statement
-from .plan import explain
+from .plan import read_plan
 from .psycopg import Driver, driver_of
 from .repeated_work import repeated_work
 from .session import PostgreSQLSession
@@ -78,7 +78,7 @@ class PostgreSQL(Database):
     def explain(self, statement: Statement) -> Explanation | None:
         """Read rows and width off the top of the plan."""
         with self.connection.cursor() as cursor:
-            return explain(cursor, statement).explanation
+            return read_plan(cursor, statement).explanation
 
     def export_snapshot(self) -> str:
         """Return the snapshot's name, which is good until the transaction ends."""
@@ -154,9 +154,9 @@ class PostgreSQL(Database):
             )
             return asking.fetchone() is not None
 
-    def cancel(self, driver_connection: Any) -> None:
+    def cancel(self, handle: Any) -> None:
         """Send a cancel request, by a connection of the driver's own."""
-        driver_connection.cancel()
+        handle.cancel()
 
     def discard_cursor(self, cursor: CursorWrapper) -> None:
         """Forget the cursor without CLOSE, which would abort the transaction that runs now."""

@@ -15,7 +15,7 @@ from ...django_internals.connections import lend_driver_connection
 from ..answers import Explanation
 from ..session import Session, SessionMismatch, compare
 from .facts import SessionFacts, StatementFacts, read_facts
-from .plan import Plan, called, explain, session_functions, without_literals
+from .plan import Plan, called, read_plan, session_functions, without_literals
 from .pooler import require_second_process
 from .psycopg import State, driver_of
 
@@ -72,7 +72,7 @@ class PostgreSQLSession(Session):
 
     def _compare(self, cursor: CursorWrapper, caller: SessionFacts, relations: Relations) -> None:
         """Plan the statement to lock what it reads, and compare: 2 queries."""
-        plan = explain(cursor, self.statement)
+        plan = read_plan(cursor, self.statement)
         private, touched = self._read(cursor, plan)
         compare(
             {**caller.visible(INDIFFERENT), "server": caller.server},
@@ -138,7 +138,7 @@ class PostgreSQLSession(Session):
                 {**new.visible(INDIFFERENT), **new.held()},
             )
             self._refuse_secured(new)
-            plan = explain(cursor, self.statement)
+            plan = read_plan(cursor, self.statement)
             new, touched = self._read(cursor, plan)
         self._refuse_dependent(new, touched, plan)
 
