@@ -10,7 +10,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from django.core.exceptions import FieldError
-from django.db.models.expressions import Col, ColPairs, Ref, Subquery, Value
+from django.db.models.expressions import Col as Col
+from django.db.models.expressions import ColPairs, Ref, Subquery, Value
 from django.db.models.functions import Cast
 from django.db.models.sql import Query
 from django.utils.tree import Node

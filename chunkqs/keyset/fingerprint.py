@@ -10,11 +10,10 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from django.core.exceptions import EmptyResultSet
 from django.db.models import QuerySet
-from django.db.models.expressions import Col
 
-from ..django_internals.expressions import arguments_of, parts_of, query_of
+from ..django_internals.compiler import statement_of
+from ..django_internals.expressions import Col, arguments_of, parts_of, query_of
 from ..django_internals.queries import path_to
 from ..django_internals.routing import planning_alias
 
@@ -33,10 +32,7 @@ def fingerprint(expression: Any, source: QuerySet[Any, Any]) -> str:
 
 
 def _of_query(expression: Any, query: Any, source: QuerySet[Any, Any]) -> str:
-    try:
-        sql, params = query.get_compiler(using=planning_alias(source)).as_sql()
-    except EmptyResultSet:
-        sql, params = "", ()
+    sql, params = statement_of(query, planning_alias(source)) or ("", ())
     return f"{type(expression).__name__}({sql}, {_shown(params)})"
 
 
