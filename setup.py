@@ -42,6 +42,7 @@ DEV = [
     "django-stubs>=5.2",
     "mypy>=1.15",
     "nox>=2024.10.9",
+    "pre-commit>=4.0",
     "ruff>=0.9",
     "types-tqdm",
 ]

@@ -64,7 +64,7 @@ def django_db_setup(
     """Make the test databases, whichever of them the tests are marked to use."""
     with django_db_blocker.unblock():
         made = setup_databases(verbosity=0, interactive=False, keepdb=django_db_keepdb)
-        databases.limit_waiting()
+        databases.set_up_sessions()
     yield
     with django_db_blocker.unblock():
         connections.close_all()

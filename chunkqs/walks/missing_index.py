@@ -15,7 +15,8 @@ from django.db import transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from ..databases import database_of
-from ..databases.base import MANY_SORTED, Database, RepeatedWork
+from ..databases.answers import MANY_SORTED, RepeatedWork
+from ..databases.base import Database
 from ..django_internals.compiler import Statement, compile_expression, names_digest
 from ..django_internals.expressions import Col, aliases, has_query, has_value
 from ..errors import MissingIndexWarning

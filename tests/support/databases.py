@@ -50,16 +50,18 @@ def embedded_postgresql() -> Iterator[None]:
         embedded.stop(EMBEDDED_FOLDER)
 
 
-def limit_waiting() -> None:
-    """Let a statement fail that waits for a lock, rather than hang the suite.
+def set_up_sessions() -> None:
+    """Let a statement fail that waits for a lock, and no commit wait for the disk.
 
-    A failed test may hold a stream, and so its transaction, until the session ends.
+    A failed test may hold a stream, and so its transaction, until the session ends: the
+    others shall not hang. No test looks at what a crash of the server leaves.
     """
     connection = connections["default"]
     if connection.vendor == "postgresql":
         name = connection.ops.quote_name(connection.settings_dict["NAME"])
         with connection.cursor() as cursor:
             cursor.execute(f"ALTER DATABASE {name} SET lock_timeout = '{LOCK_SECONDS}s'")
+            cursor.execute(f"ALTER DATABASE {name} SET synchronous_commit = off")
         connection.close()
 
 
