@@ -13,7 +13,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 SQLITE := sqlite:///chunkqs.sqlite3
 
-.PHONY: demo test test-postgresql test-sqlite test-random test-all coverage lint format types \
+.PHONY: demo test test-postgresql test-sqlite test-random test-all ecosystem coverage lint format types \
 	rooms clean bench benchmarks
 
 # Load a million events into an embedded PostgreSQL (ROWS=10000000: ten) and walk them in six ways.
@@ -48,6 +48,10 @@ coverage: $(VENV)/.dev
 # The matrix of noxfile.py, on the servers that TEST_DATABASE_URLS names (URLs, space-separated).
 test-all: $(VENV)/.dev
 	$(BIN)/python -m nox --session tests $(NOX_ARGS)
+
+# With other people's packages, on Redis and RabbitMQ (REDIS_URL, CELERY_BROKER_URL).
+ecosystem: $(VENV)/.dev
+	$(BIN)/python -m nox --session ecosystem $(NOX_ARGS)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

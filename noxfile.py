@@ -48,6 +48,22 @@ ONCE = ["tests/project/test_embedded.py", "tests/project/test_example_site.py"]
 LARGE = ["tests/keyset/test_plans.py"]
 LARGE_DRIVERS = {"psycopg2", "mysql"}
 
+#: Other people's packages, of which the tests in tests/ecosystem/ are.
+ECOSYSTEM = [
+    "celery>=5.5",
+    "django-cacheops>=7.2",
+    "django-import-export>=4.3",
+    "django-model-utils>=5.0",
+    "django-polymorphic>=4.1",
+    "django-prometheus>=2.3",
+    "django-simple-history>=3.10",
+    "django-taggit>=6.1",
+    "django-tenants>=3.8",
+    "django-tree-queries>=0.20",
+    "djangorestframework>=3.16",
+    "wagtail>=7.0",
+]
+
 nox.needs_version = ">=2024.10.9"
 nox.options.download_python = "never"
 nox.options.error_on_missing_interpreters = False
@@ -69,6 +85,17 @@ def tests(session: nox.Session, django: str, driver: str) -> None:
     arguments = [f"--ignore={path}" for path in left_out] + session.posargs
     for url in urls:
         session.run("python", "-m", "pytest", *arguments, env={"DATABASE_URL": url})
+
+
+@nox.session(venv_backend="venv", python=interpreter("3.13"))
+def ecosystem(session: nox.Session) -> None:
+    """Walk with other people's packages, of which some need Redis and RabbitMQ."""
+    session.install("--quiet", "--editable", ".[tests,psycopg2]", "Django~=5.2.0", *ECOSYSTEM)
+    arguments = ["--ds=tests.ecosystem.settings", "tests/ecosystem", *session.posargs]
+    for url in database_urls("psycopg2"):
+        # A database of its own: other sessions may run at the same time.
+        env = {"DATABASE_URL": f"{url}_ecosystem" if url else None}
+        session.run("python", "-m", "pytest", *arguments, env=env)
 
 
 def database_urls(driver: str) -> list[str | None]:

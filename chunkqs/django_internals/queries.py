@@ -88,6 +88,13 @@ class QueryInfo:
         )
 
 
+# Django 5.2, 6.0, 6.1: low_mark is 0, and high_mark None, where there is no slice.
+def slice_length(queryset: QuerySet[Any, Any]) -> int | None:
+    """Return how many rows a slice has at most; None where nothing limits them."""
+    query = queryset.query
+    return None if query.high_mark is None else int(query.high_mark - query.low_mark)
+
+
 # Django 5.2, 6.0, 6.1: attributes of Query that say which kind of query it is.
 def unordered_part(queryset: QuerySet[Any, Any]) -> str | None:
     """Name the part of `queryset` that takes its rows out of any order, if there is one."""
@@ -281,6 +288,11 @@ def path_to(alias: str, query: Query) -> list[str]:
         condition = join.filtered_relation.condition
         name = f"{join.filtered_relation.relation_name}[{condition!r}]"
     return [*path_to(join.parent_alias, query), name]
+
+
+def has_alias(query: Query, alias: str) -> bool:
+    """Return whether an alias is one of a query's own tables."""
+    return alias in query.alias_map
 
 
 # Django 5.2, 6.0, 6.1: attributes of Query that say which rows and columns it asks for.

@@ -9,11 +9,12 @@ from typing import Any, NamedTuple
 from django.core.exceptions import EmptyResultSet
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import BooleanField
-from django.db.models.expressions import Col, Expression
+from django.db.models.expressions import Expression
 from django.db.models.sql.compiler import SQLCompiler
 
 from ..databases import database_of
 from ..databases.base import Database
+from ..django_internals.expressions import Col
 from .columns import KeyColumn
 from .ranges import Columns, Comparison, Position, Range, Segment, bound_of, ranges_after
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import QuerySet
-from django.db.models.expressions import Col, OrderBy
+from django.db.models.expressions import OrderBy
 from django.db.models.sql.compiler import SQLCompiler
 
 from ..databases import database_of
@@ -22,7 +22,7 @@ from ..django_internals.compiler import (
     compile_select,
     fetched_width,
 )
-from ..django_internals.expressions import is_known
+from ..django_internals.expressions import Col, is_known
 from ..django_internals.queries import as_intervals, ordered_by, restrict, without_lock
 from .access_path import access_path_of
 from .checks import check_block
