@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -122,6 +123,14 @@ def nothing_left_open() -> Iterator[Leftovers]:
     leftovers = Leftovers("default")
     yield leftovers
     leftovers.check()
+
+
+@pytest.fixture
+def interrupts() -> Iterator[None]:
+    """Let interrupts arrive: a shell has what it runs in the background ignore them."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(scope="session")
