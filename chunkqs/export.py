@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from django.db import connections
 
 from .arguments import checked_choice
-from .databases.base import CopyFormat
+from .databases.answers import CopyFormat
 from .django_internals.compiler import compile_select
 from .django_internals.values import field_types
 from .django_internals.values import names_of_values as column_names

@@ -8,8 +8,7 @@ subclass in a file of its own and name it in `chunkqs.databases.DATABASES`.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from enum import Enum
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from django.db import Error, NotSupportedError
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -17,77 +16,24 @@ from django.db.backends.utils import CursorWrapper
 
 from ..django_internals.compiler import Statement
 from ..django_internals.values import Conversion
+from ..django_internals.watchers import execute
+from .answers import (
+    CopyFormat,
+    CopyReader,
+    Explanation,
+    RepeatedWork,
+    TransientError,
+)
 from .statistics import Distribution, Step
 from .transport import VALUE, Transport
 
 if TYPE_CHECKING:
+    from django.db.models.sql.compiler import SQLCompiler
+
     from .session import Session
 
 Cursor = TypeVar("Cursor")
 Result = TypeVar("Result")
-
-
-class TransientError(Enum):
-    """An error after which the same query may succeed."""
-
-    LOST = "the connection was lost"
-    TIMEOUT = "the query took longer than the database allows"
-    CONFLICT = "another transaction was in the way"
-
-
-class RepeatedWork(Enum):
-    """What the planner does again for every chunk of a walk, with many rows."""
-
-    SORT = "sorts"
-    MATCH = "gathers the matches of a filter or a join"
-
-
-#: Rows that are sorted, or gathered by their hashes, in the time of a chunk.
-MANY_SORTED = 2_000
-MANY_HASHED = 50_000
-
-
-class Explanation(NamedTuple):
-    """What the planner expects of a statement."""
-
-    rows: int
-    width: int
-    """Bytes a row, as far as the planner knows; 0 where it does not say."""
-    text: str
-    """The whole plan (PostgreSQL: VERBOSE JSON), for whoever must know what it touches."""
-
-
-class CopyFormat(NamedTuple):
-    """What a server that writes an export itself is to write."""
-
-    kind: Literal["csv", "ndjson", "arrow"]
-    """CSV without its header; NDJSON; or CSV for pyarrow, in which values stand as the server
-    writes them."""
-    names: tuple[str, ...]
-    escape_formulas: bool = False
-
-
-class CopyReader(Protocol):
-    """The cursor of a driver in which a server writes an export."""
-
-    @property
-    def is_complete(self) -> bool:
-        """Whether the server has nothing more to write, and the connection is free."""
-
-    def execute(self, sql: str, params: Any = None) -> None:
-        """Begin."""
-
-    def read(self) -> bytes:
-        """Return whole rows, about 64 KiB of them; b"" at the end."""
-
-    def cancel(self) -> None:
-        """Ask the server to end the read that another thread is waiting for."""
-
-    def close(self) -> None:
-        """Have the server write no more, so that the connection can go on."""
-
-    def forget(self) -> None:
-        """Let go of what the connection has ended already, without a word to the server."""
 
 
 class Database:
@@ -218,6 +164,10 @@ class Database:
 
     def discard_cursor(self, cursor: CursorWrapper) -> None:
         """Forget a server-side cursor that the server has no more, without a query."""
+
+    def execute(self, cursor: CursorWrapper, statement: Statement, compiler: SQLCompiler) -> None:
+        """Run `statement`, a query of `compiler`, on `cursor`, for all who watch either."""
+        execute(self.prepare_cursor(cursor), statement, compiler)
 
     def prepare_cursor(self, cursor: Cursor) -> Cursor:
         """Let `cursor`, not executed yet, read values as Django has them read, only faster."""

@@ -19,7 +19,8 @@ from django.db.backends.utils import CursorWrapper
 from ..django_internals.compiler import Statement
 from ..django_internals.connections import close_apart, connect_apart
 from . import database_of
-from .base import Database, Explanation
+from .answers import Explanation
+from .base import Database
 from .engines import refuse_unknown_engine
 from .places import places
 from .session import NoRoom, Refusal, Session, SessionMismatch, errors_as_mismatch

@@ -17,7 +17,7 @@ from django.db.backends.utils import CursorWrapper
 
 from ..django_internals.compiler import Statement
 from ..django_internals.connections import lend_driver_connection
-from .base import Explanation
+from .answers import Explanation
 
 
 class Refusal(Exception):

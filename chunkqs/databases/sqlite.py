@@ -9,7 +9,8 @@ from django.db import Error
 from django.db.backends.utils import CursorWrapper
 
 from ..django_internals.compiler import Statement
-from .base import Database, RepeatedWork, TransientError
+from .answers import RepeatedWork, TransientError
+from .base import Database
 from .transport import Transport
 
 SQLITE_BUSY = 5

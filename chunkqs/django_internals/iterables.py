@@ -23,6 +23,7 @@ from django.db.models.sql.constants import MULTI
 from django.db.models.sql.query import Query
 
 from .compiler import Block, selected_width
+from .fetching import NoticesWholeResults
 
 #: The iterable classes that Django's own methods give a queryset.
 STOCK = {
@@ -158,9 +159,12 @@ def has_own_iterable(queryset: Any) -> bool:
 # Django 5.2, 6.0, 6.1: `for row in queryset` calls __iter__(), which calls _fetch_all().
 def has_own_iteration(queryset: QuerySet[Any, Any]) -> bool:
     """Return whether the class of `queryset` overrides what a loop over it runs."""
-    kind: Any = type(queryset)
-    stock: Any = QuerySet
-    return kind.__iter__ is not stock.__iter__ or kind._fetch_all is not stock._fetch_all
+    return any(
+        name in vars(kind)
+        for kind in type(queryset).__mro__
+        if kind not in (QuerySet, *QuerySet.__mro__, NoticesWholeResults)
+        for name in ("__iter__", "_fetch_all")
+    )
 
 
 def rows_of(queryset: Iterable[Any]) -> list[Any]:

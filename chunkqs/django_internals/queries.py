@@ -12,13 +12,13 @@ from typing import Any, Self
 
 from django.db.models import Model, QuerySet
 from django.db.models.expressions import Col, ColPairs, Expression, Func, OrderBy
-from django.db.models.fields.reverse_related import ForeignObjectRel
 from django.db.models.lookups import Exact, In, IsNull
 from django.db.models.sql.constants import LOUTER
 from django.db.models.sql.datastructures import Join
 from django.db.models.sql.where import AND
 
 from .expressions import is_expression
+from .joins import joined_to, to_many_joins
 from .routing import planning_alias
 
 
@@ -62,7 +62,7 @@ class QueryInfo:
         """Read `queryset`, whose order has been resolved by `resolve_ordering()`."""
         query = queryset.query
         base_alias = str(query.get_initial_alias())
-        to_many = _to_many_joins(query)
+        to_many = to_many_joins(query)
         annotations = tuple(query.annotation_select.values())
         group_by = query.group_by
         pinned, uniform = _columns_of_one_value(query, base_alias)
@@ -78,7 +78,7 @@ class QueryInfo:
                 alias for alias, join in query.alias_map.items() if join.join_type == LOUTER
             ),
             to_many_joins=to_many,
-            repeating=_joined_to(set(to_many), query),
+            repeating=joined_to(set(to_many), query),
             is_filtered=bool(query.where),
             pinned=pinned,
             uniform=uniform,
@@ -103,33 +103,6 @@ def unordered_part(queryset: QuerySet[Any, Any]) -> str | None:
     if any(condition.contains_over_clause for condition in conditions):
         return "a window function"
     return None
-
-
-# Django 5.2, 6.0, 6.1: alias_map holds a join for each alias, parents first; the one without a
-# parent is the base table. A refcount of 0 is a join that trim_joins() took away.
-def _to_many_joins(query: Any) -> dict[str, type[Model]]:
-    return {
-        alias: _model_of(join)
-        for alias, join in query.alias_map.items()
-        if query.alias_refcount[alias] and isinstance(join, Join) and _is_to_many(join.join_field)
-    }
-
-
-def _joined_to(aliases: set[str], query: Any) -> frozenset[str]:
-    for alias, join in query.alias_map.items():
-        if join.parent_alias in aliases:
-            aliases.add(alias)
-    return frozenset(aliases)
-
-
-def _is_to_many(join_field: Any) -> bool:
-    return isinstance(join_field, ForeignObjectRel) and not join_field.one_to_one
-
-
-def _model_of(join: Any) -> type[Model]:
-    rel = join.join_field
-    sides: list[type[Model]] = [rel.related_model, rel.model]
-    return next(side for side in sides if side._meta.db_table == join.table_name)
 
 
 # Django 5.2, 6.0, 6.1: where is a tree of lookups; those of its root, an AND that isn't

@@ -82,10 +82,10 @@ class PageQuery(KeysetQuery):
     def _flag_places(self) -> Sequence[int]:
         ordered = self._ordered(self.keyset.columns)
         compiled = self._compile(ordered, *self._sort_columns, *self._flags)
-        return compiled.places[-len(self._misplaced) :]
+        return compiled.places[len(compiled.places) - len(self._misplaced) :]
 
     def _numbered(self, columns: Sequence[KeyColumn]) -> Iterator[str]:
-        if not self._misplaced:
+        if self.connection.features.supports_order_by_nulls_modifier:
             yield from super()._numbered(columns)
             return
         flags = dict(zip(self._misplaced, self._flag_places(), strict=True))

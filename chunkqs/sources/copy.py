@@ -43,23 +43,29 @@ class CopySource:
     blocks_held = 1
     is_of_one_thread = False
 
-    def __init__(self, cursor: CursorWrapper, close: Callable[[], None]) -> None:
+    def __init__(
+        self, cursor: CursorWrapper, statement: Statement, close: Callable[[], None]
+    ) -> None:
         self._cursor = cursor
+        self._statement: Statement | None = statement
         self._reader = database_of(cursor.db).copy_reader(cursor)
         self._close: Callable[[], None] | None = close
         self._ended = False
         OPEN.add(self)
 
-    def begin(self, statement: Statement) -> None:
-        """Have the server write. The connection's watchers see the statement as a query."""
-        self._cursor.cursor = self._reader
-        self._cursor.execute(statement.sql, statement.params)
-
     def fetch(self, size: int) -> Block:
         """Return the next part, of about 64 KiB and of whole rows, whatever `size` is."""
+        statement, self._statement = self._statement, None
+        if statement is not None:
+            self._begin(statement)
         part = b"" if self._ended else self._read()
         self._ended = not part
         return [(part,)] if part else []
+
+    def _begin(self, statement: Statement) -> None:
+        """Have the server write. The connection's watchers see the statement as a query."""
+        self._cursor.cursor = self._reader
+        self._cursor.execute(statement.sql, statement.params)
 
     def _read(self) -> bytes:
         with interruptions(self._cursor), self._cursor.db.wrap_database_errors:
@@ -99,21 +105,23 @@ class CallersCopySource(CopySource):
 
     is_of_one_thread = True
 
-    def __init__(self, connection: BaseDatabaseWrapper, *, in_transaction: bool) -> None:
+    def __init__(
+        self, connection: BaseDatabaseWrapper, statement: Statement, *, in_transaction: bool
+    ) -> None:
         cursor = connection.cursor()
-        super().__init__(cursor, lambda: close_cursor(cursor))
+        super().__init__(cursor, statement, lambda: close_cursor(cursor))
         self._connection = connection
         self._driver_connection = connection.connection
         self._savepoint = f"chunkqs_{next(NUMBERS)}" if in_transaction else None
         self._is_reading = False
         self._spool: Spool | None = None
 
-    def begin(self, statement: Statement) -> None:
+    def _begin(self, statement: Statement) -> None:
         """Have the server write, after a savepoint."""
         self._run("SAVEPOINT")
         self._is_reading = True
         try:
-            super().begin(statement)
+            super()._begin(statement)
         except BaseException:
             self._leave("ROLLBACK TO SAVEPOINT", "RELEASE SAVEPOINT")
             raise

@@ -7,7 +7,7 @@ from typing import Any
 from django.db.backends.utils import CursorWrapper
 from django.db.models.sql.compiler import SQLCompiler
 
-from ..databases.base import CopyFormat
+from ..databases.answers import CopyFormat
 from ..databases.private_connection import PrivateConnection
 from ..django_internals.compiler import Statement
 from ..django_internals.values import conversions_of
@@ -47,8 +47,8 @@ class CopyStream(Stream):
             return None
         self._log("a COPY on the caller's connection")
         in_callers = in_transaction(self._connection)
-        source = CallersCopySource(self._connection, in_transaction=in_callers)
-        return self._begun(source, copying, compiler)
+        source = CallersCopySource(self._connection, copying, in_transaction=in_callers)
+        return OpenSource(source, compiler, is_written=True)
 
     def _read_privately(
         self, private: PrivateConnection, statement: Statement, compiler: SQLCompiler
@@ -58,14 +58,7 @@ class CopyStream(Stream):
         if copying is None:
             return super()._read_privately(private, statement, compiler)
         self._log("a COPY on a private connection")
-        return self._begun(CopySource(cursor, private.close), copying, compiler)
-
-    def _begun(self, source: CopySource, copying: Statement, compiler: SQLCompiler) -> OpenSource:
-        try:
-            source.begin(copying)
-        except BaseException:
-            source.close()
-            raise
+        source = CopySource(cursor, copying, private.close)
         return OpenSource(source, compiler, is_written=True)
 
     def _copy_statement(

@@ -154,7 +154,7 @@ class KeysetSource:
         """Run one statement after the other until there are rows enough."""
         block: Block = []
         for statement in query.statements(start, end):
-            part, types = self._rows(statement(rows - len(block)))
+            part, types = self._rows(query, statement(rows - len(block)))
             if query.learn(types, part):
                 return self._run(query, start, end, rows)
             block += part
@@ -162,11 +162,11 @@ class KeysetSource:
                 break
         return block
 
-    def _rows(self, statement: Statement) -> tuple[Block, Sequence[Any]]:
+    def _rows(self, query: KeysetQuery, statement: Statement) -> tuple[Block, Sequence[Any]]:
         """Return the rows of a statement, and the types of their columns."""
         self._latest = statement
         with self._connection.cursor() as cursor:
-            self._database.prepare_cursor(cursor).execute(statement.sql, statement.params)
+            self._database.execute(cursor, statement, query.compiler)
             return list(cursor.fetchall()), self._database.column_types(cursor)
 
     @property

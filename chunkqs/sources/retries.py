@@ -12,7 +12,7 @@ from django.db import Error
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from ..databases import database_of
-from ..databases.base import TransientError
+from ..databases.answers import TransientError
 from ..databases.reconnection import CallersSession
 from ..databases.session import SessionMismatch
 from ..django_internals.compiler import Statement

@@ -14,7 +14,7 @@ from django.db.models import QuerySet
 from django.db.models.sql.compiler import SQLCompiler
 
 from ..databases import database_of
-from ..databases.base import Explanation
+from ..databases.answers import Explanation
 from ..databases.places import connect_caller
 from ..databases.private_connection import PrivateConnection, open_private
 from ..databases.session import NoRoom, Refusal
@@ -103,7 +103,7 @@ class Stream:
         if statement is None:
             return OpenSource(ListSource([]), compiler)
         self._log("a cursor in the caller's transaction")
-        cursor = self._execute(self._connection.chunked_cursor(), statement)
+        cursor = self._execute(self._connection.chunked_cursor(), statement, compiler)
         if self._database.cursor_ends_with_transaction:
             return OpenSource(TransactionSource(self._connection, cursor), compiler)
         return OpenSource(_closing_source(cursor), compiler)
@@ -155,7 +155,7 @@ class Stream:
     def _read_privately(
         self, private: PrivateConnection, statement: Statement, compiler: SQLCompiler
     ) -> OpenSource:
-        cursor = self._execute(private.cursor(), statement)
+        cursor = self._execute(private.cursor(), statement, compiler)
         if self._wishes.read_ahead and self._database.sends_on_request:
             ahead = ReadAheadSource(cursor, private.bare_cursor, private.cancel, private.close)
             return OpenSource(ahead, compiler)
@@ -177,7 +177,7 @@ class Stream:
             in_memory = plain or self._database.cursor_blocks_connection
             self._slow_start.warn(self._label, self._database, in_memory=in_memory)
         cursor = self._connection.cursor() if plain else self._connection.chunked_cursor()
-        return OpenSource(_closing_source(self._execute(cursor, statement)), compiler)
+        return OpenSource(_closing_source(self._execute(cursor, statement, compiler)), compiler)
 
     def _by_keyset_or_refuse(self) -> OpenSource:
         try:
@@ -233,11 +233,11 @@ class Stream:
 
     def _read(self, limit: int) -> Block:
         """Read `limit` rows, and one more where there is one, by a plain query."""
-        statement, _, _ = self._compile(limit + 1)
+        statement, compiler, _ = self._compile(limit + 1)
         if statement is None:
             return []
         with self._connection.cursor() as cursor:
-            self._database.prepare_cursor(cursor).execute(statement.sql, statement.params)
+            self._database.execute(cursor, statement, compiler)
             return list(cursor.fetchall())
 
     def _compile(self, limit: int | None = None) -> Compiled:
@@ -245,10 +245,12 @@ class Stream:
         queryset = self._queryset.all() if limit is None else self._queryset.all()[:limit]
         return compile_select(queryset, self._connection, self._extra)
 
-    def _execute(self, cursor: CursorWrapper, statement: Statement) -> CursorWrapper:
+    def _execute(
+        self, cursor: CursorWrapper, statement: Statement, compiler: SQLCompiler
+    ) -> CursorWrapper:
         """Run `statement` on `cursor`, which is closed if that fails."""
         try:
-            self._database.prepare_cursor(cursor).execute(statement.sql, statement.params)
+            self._database.execute(cursor, statement, compiler)
         except BaseException:
             close_cursor(cursor)
             raise

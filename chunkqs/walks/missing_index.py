@@ -17,7 +17,8 @@ from django.db.backends.utils import names_digest
 from django.db.models.expressions import Col
 
 from ..databases import database_of
-from ..databases.base import MANY_SORTED, Database, RepeatedWork
+from ..databases.answers import MANY_SORTED, RepeatedWork
+from ..databases.base import Database
 from ..django_internals.compiler import Statement
 from ..django_internals.expressions import aliases, has_query, has_value
 from ..errors import MissingIndexWarning

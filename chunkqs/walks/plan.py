@@ -12,7 +12,7 @@ from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import QuerySet
 
-from ..databases.base import CopyFormat
+from ..databases.answers import CopyFormat
 from ..django_internals.routing import planning_alias
 from ..errors import KeysetError
 from ..exports.rows import rows_of

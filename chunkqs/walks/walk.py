@@ -198,6 +198,9 @@ class Walk:
         """Fetch the next block."""
         if self._source is None:
             return []
+        if not self.is_going:  # ended from elsewhere while the source was opened
+            self._refuse_early_end()
+            return []
         block = self._source.fetch(self._sizes.rows)
         if block:
             self._sizes.block_arrived(len(block))

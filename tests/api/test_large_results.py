@@ -15,7 +15,8 @@ from django.db import connections
 from django.template import Context, Template
 from django.test import override_settings
 
-from chunkqs import LargeResultWarning
+from chunkqs import ChunkedQuerySet, LargeResultWarning
+from chunkqs.django_internals.iterables import has_own_iteration
 from tests.support.models import Event, User
 from tests.support.rows import make
 
@@ -110,3 +111,15 @@ def test_related_managers_are_ours_too(bound: None) -> None:
 def test_nothing_is_warned_of_unless_it_is_asked_for() -> None:
     make(Event, ROWS)
     assert warned(lambda: list(Event.objects.all())) == []
+
+
+def test_watching_makes_no_queryset_one_with_ways_of_its_own() -> None:
+    assert not has_own_iteration(Event.objects.all())
+    assert has_own_iteration(Watched(Event))
+
+
+class Watched(ChunkedQuerySet[Event]):
+    """A queryset with an iteration of its own, which walks have to go by."""
+
+    def _fetch_all(self) -> None:
+        super()._fetch_all()

@@ -17,7 +17,7 @@ WRONG: dict[str, tuple[Any, str]] = {
     "no dictionary": (["WARN_ROWS"], "CHUNKQS must be a dictionary"),
     "a slip": ({"WARN_ROW": 1}, "no setting 'WARN_ROW'. Did you mean 'WARN_ROWS'?"),
     "small letters": ({"warn_rows": 1}, "Did you mean 'WARN_ROWS'?"),
-    "something else": ({"XYZ": 1}, "It takes MAX_PRIVATE_CONNECTIONS, TRUSTED_ENGINES, WARN_ROWS."),
+    "something else": ({"XYZ": 1}, "MAX_PRIVATE_CONNECTIONS, TRUSTED_ENGINES, WARN_ROWS."),
     "no string for a key": ({1: 1}, "no setting 1"),
     "one engine": ({"TRUSTED_ENGINES": ENGINE}, "must be a list of engines"),
     "a class": ({"TRUSTED_ENGINES": [object]}, "must be a list of engines"),

@@ -183,6 +183,9 @@ MANAGERS: dict[str, Build] = {
         category().articles.select_related("category").order_by("pk")
     ),
     "many-to-many manager": lambda: Article.objects.latest("pk").labels.order_by("pk"),
+    "filter on a generic child": lambda: articles().filter(remarks__text__contains="remark"),
+    "filter on a generic child's own": lambda: articles().filter(remarks__tone="kind"),
+    "generic manager of a child": lambda: Article.objects.latest("pk").remarks.order_by("pk"),
     "generic manager": lambda: Article.objects.latest("pk").notes.order_by("pk"),
     "composite related manager": lambda: Composite.objects.earliest("pk").parts.order_by("pk"),
     "foreign manager": lambda: Foreign.objects.visible().order_by("pk"),

@@ -201,7 +201,7 @@ def tagged(count: int) -> None:
     )
 
 
-@builder("Category", "Author", "Label", "Article", "Note")
+@builder("Category", "Author", "Label", "Article", "Note", "Remark")
 def articles(count: int) -> None:
     root = models.Category.objects.create(name="root")
     leaf = models.Category.objects.create(name="leaf", parent=root)
@@ -217,6 +217,11 @@ def articles(count: int) -> None:
         article.labels.set(labels[: n % 4])
         article.similar.set(models.Article.objects.filter(id__lt=article.id).order_by("-id")[:2])
         article.notes.create(text=f"note {n}")
+        for tone in ("kind", "sharp")[: n % 3]:
+            about = ContentType.objects.get_for_model(models.Article)
+            models.Remark.objects.create(
+                text=f"remark {n}", content_type=about, object_id=article.pk, tone=tone
+            )
     about_author = ContentType.objects.get_for_model(models.Author)
     models.Note.objects.create(text="author", content_type=about_author, object_id=authors[0].pk)
 

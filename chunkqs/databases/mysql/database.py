@@ -13,15 +13,8 @@ from django.db.backends.utils import CursorWrapper
 
 from ...django_internals.compiler import Statement
 from ...django_internals.connections import close_apart, connect_apart
-from ..base import (
-    MANY_HASHED,
-    MANY_SORTED,
-    Database,
-    Explanation,
-    RepeatedWork,
-    Result,
-    TransientError,
-)
+from ..answers import MANY_HASHED, MANY_SORTED, Explanation, RepeatedWork, TransientError
+from ..base import Database, Result
 from ..transport import VALUE, Transport
 from .session import MySQLSession
 from .sort_length import MOST_BYTES, sort_length

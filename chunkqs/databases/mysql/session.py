@@ -13,7 +13,7 @@ from typing import Any
 from django.db.backends.utils import CursorWrapper
 
 from ...django_internals.connections import lend_driver_connection
-from ..base import Explanation
+from ..answers import Explanation
 from ..session import Session, SessionMismatch, compare
 from .facts import (
     SessionFacts,

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from django.conf import settings
 
 from ...django_internals.values import Conversion
-from ..base import CopyFormat
+from ..answers import CopyFormat
 
 BOOL, BYTEA, INT8, INT2, INT4, TEXT, OID = 16, 17, 20, 21, 23, 25, 26
 FLOAT4, FLOAT8, INET, BPCHAR, VARCHAR = 700, 701, 869, 1042, 1043

@@ -13,16 +13,8 @@ from django.db.transaction import atomic, set_rollback
 
 from ...django_internals.compiler import Statement
 from ...django_internals.values import Conversion
-from ..base import (
-    CopyFormat,
-    CopyReader,
-    Cursor,
-    Database,
-    Explanation,
-    RepeatedWork,
-    Result,
-    TransientError,
-)
+from ..answers import CopyFormat, CopyReader, Explanation, RepeatedWork, TransientError
+from ..base import Cursor, Database, Result
 from ..statistics import Distribution, Step
 from ..transport import Transport
 from .copying import cells_of, copy_statement

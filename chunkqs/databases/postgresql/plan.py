@@ -11,7 +11,7 @@ from typing import Any
 from django.db.backends.utils import CursorWrapper
 
 from ...django_internals.compiler import Statement
-from ..base import Explanation
+from ..answers import Explanation
 
 #: Built-in functions that look at the session, write, or run a query given as text.
 SESSION_FUNCTIONS = re.compile(

@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 from django.db.backends.utils import CursorWrapper
 
 from ...django_internals.connections import is_django_loader
-from ..base import CopyReader, Cursor
+from ..answers import CopyReader
+from ..base import Cursor
 from .copy_out import Psycopg2Copy, Psycopg3Copy
 
 INVALID_CURSOR_NAME = "34000"

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from ..base import MANY_HASHED, MANY_SORTED, RepeatedWork
+from ..answers import MANY_HASHED, MANY_SORTED, RepeatedWork
 
 Node = dict[str, Any]
 

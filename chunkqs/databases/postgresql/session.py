@@ -12,7 +12,7 @@ from django.db.backends.utils import CursorWrapper
 
 from ...django_internals.compiler import Statement
 from ...django_internals.connections import lend_driver_connection
-from ..base import Explanation
+from ..answers import Explanation
 from ..session import Session, SessionMismatch, compare
 from .facts import SessionFacts, StatementFacts, read_facts
 from .plan import Plan, called, explain, session_functions, without_literals

@@ -48,7 +48,7 @@ from tests.support.models.managers import (
 )
 from tests.support.models.orders import OrderedByExpression, OrderedByField, OrderedByNulls
 from tests.support.models.plain import Event, Nullable, User
-from tests.support.models.relations import Article, Author, Category, Label, Note
+from tests.support.models.relations import Article, Author, Category, Label, Note, Remark
 
 __all__ = [
     "Article",
@@ -97,6 +97,7 @@ __all__ = [
     "Profile",
     "Pub",
     "Ranked",
+    "Remark",
     "Restaurant",
     "Signalled",
     "Stamped",

@@ -41,6 +41,7 @@ class Article(models.Model):
     labels = models.ManyToManyField(Label, related_name="articles")
     similar = models.ManyToManyField("self")
     notes = GenericRelation("Note")
+    remarks = GenericRelation("Remark")
 
     objects = ChunkedManager()
 
@@ -58,3 +59,9 @@ class Note(models.Model):
 
     class Meta:
         ordering = ["id"]
+
+
+class Remark(Note):
+    """A child whose relation is that of its parent's table."""
+
+    tone = models.CharField(max_length=50)

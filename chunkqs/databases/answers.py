@@ -1,0 +1,69 @@
+"""What a database says of a statement, an error or an export: values, without a connection."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import Any, Literal, NamedTuple, Protocol
+
+
+class TransientError(Enum):
+    """An error after which the same query may succeed."""
+
+    LOST = "the connection was lost"
+    TIMEOUT = "the query took longer than the database allows"
+    CONFLICT = "another transaction was in the way"
+
+
+class RepeatedWork(Enum):
+    """What the planner does again for every chunk of a walk, with many rows."""
+
+    SORT = "sorts"
+    MATCH = "gathers the matches of a filter or a join"
+
+
+#: Rows that are sorted, or gathered by their hashes, in the time of a chunk.
+MANY_SORTED = 2_000
+MANY_HASHED = 50_000
+
+
+class Explanation(NamedTuple):
+    """What the planner expects of a statement."""
+
+    rows: int
+    width: int
+    """Bytes a row, as far as the planner knows; 0 where it does not say."""
+    text: str
+    """The whole plan (PostgreSQL: VERBOSE JSON), for whoever must know what it touches."""
+
+
+class CopyFormat(NamedTuple):
+    """What a server that writes an export itself is to write."""
+
+    kind: Literal["csv", "ndjson", "arrow"]
+    """CSV without its header; NDJSON; or CSV for pyarrow, in which values stand as the server
+    writes them."""
+    names: tuple[str, ...]
+    escape_formulas: bool = False
+
+
+class CopyReader(Protocol):
+    """The cursor of a driver in which a server writes an export."""
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the server has nothing more to write, and the connection is free."""
+
+    def execute(self, sql: str, params: Any = None) -> None:
+        """Begin."""
+
+    def read(self) -> bytes:
+        """Return whole rows, about 64 KiB of them; b"" at the end."""
+
+    def cancel(self) -> None:
+        """Ask the server to end the read that another thread is waiting for."""
+
+    def close(self) -> None:
+        """Have the server write no more, so that the connection can go on."""
+
+    def forget(self) -> None:
+        """Let go of what the connection has ended already, without a word to the server."""
