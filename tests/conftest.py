@@ -15,6 +15,7 @@ from django.db.models.signals import post_migrate
 from django.test.utils import setup_databases, teardown_databases
 from pytest_django import DjangoDbBlocker
 
+from chunkqs import pytest_plugin
 from tests.support import databases, models
 from tests.support.leftovers import Leftovers
 from tests.support.pgbouncer import Pgbouncer
@@ -23,6 +24,9 @@ from tests.support.transient_errors import EVERY
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # Where chunkqs is not installed, pytest does not find its plugin by itself.
+    if not config.pluginmanager.is_registered(pytest_plugin):
+        config.pluginmanager.register(pytest_plugin)
     # After each flush it would make 4 permissions for each model.
     post_migrate.disconnect(dispatch_uid="django.contrib.auth.management.create_permissions")
     for mark in (

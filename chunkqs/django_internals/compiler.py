@@ -43,7 +43,7 @@ class Extra(NamedTuple):
 
     column: Expression
     shown_by: Expression | None = None
-    """A column that serves as well, if it is selected anyway."""
+    """A column that serves as well, if it is fetched anyway."""
 
 
 # Django 5.2, 6.0, 6.1: as_sql() fills compiler.select, klass_info, annotation_col_map
@@ -90,7 +90,10 @@ class _ExtraColumns(SQLCompiler):
             place = self._known_place(extra.shown_by or extra.column, known)
             if place is None:
                 place = width + len(columns)
-                columns.append((extra.column, self.compile(extra.column), None))
+                sql, params = self.compile(extra.column)
+                columns.append((extra.column, (sql, params), None))
+                if not params:
+                    known[sql] = place
             places.append(place)
         self.extra_places, self.extra_width = places, width + len(columns)
         # Django's own come last: they are those of DISTINCT, which the order decides about.

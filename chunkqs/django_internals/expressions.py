@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from typing import Any
 
 from django.core.exceptions import FieldError
-from django.db.models.expressions import Col, ColPairs, Ref, Subquery, Value
-from django.db.models.functions import Cast
+from django.db.models.expressions import Col, ColPairs, Func, RawSQL, Ref, Subquery, Value
+from django.db.models.functions import Cast, Collate
 from django.db.models.sql import Query
 from django.utils.tree import Node
 
@@ -95,6 +95,26 @@ def arguments_of(expression: Any) -> list[Any]:
 def is_constant(expression: Any) -> bool:
     """Return whether an expression is sure to be the same in all rows."""
     return all(type(part) in (Value, Cast) for part in flattened(expression))
+
+
+#: Parts whose value, or order, is not for Django to know.
+OPEN = (Func, RawSQL, Collate)
+
+
+# Django 5.2, 6.0, 6.1: expressions of its own, but for those that are given SQL or a function's
+# name, have one value for a row, in the order of its type.
+def is_known(expression: Any) -> bool:
+    """Return whether an expression is made of parts alone that Django knows the value of."""
+    return all(
+        type(part).__module__.startswith("django.") and type(part) not in OPEN
+        for part in flattened(expression)
+    )
+
+
+# Django 5.2, 6.0, 6.1: Func.set_returning says that there is a row for each of several values.
+def returns_rows(expression: Any) -> bool:
+    """Return whether an expression says that it makes several rows of one."""
+    return any(getattr(part, "set_returning", False) for part in flattened(expression))
 
 
 def is_expression(value: Any) -> bool:

@@ -17,7 +17,7 @@ from django.db.models.sql.constants import LOUTER
 from django.db.models.sql.datastructures import Join
 from django.db.models.sql.where import AND
 
-from .expressions import is_expression
+from .expressions import is_expression, returns_rows
 from .joins import joined_to, to_many_joins
 from .routing import planning_alias
 
@@ -70,7 +70,7 @@ class QueryInfo:
             base_alias=base_alias,
             is_distinct=bool(query.distinct),
             is_locking=bool(query.select_for_update),
-            is_grouped=bool(group_by),
+            is_grouped=group_by is not None,
             group_by=tuple(group_by) if isinstance(group_by, tuple | list) else None,
             selected=None if query.default_cols else (*query.select, *annotations),
             annotations=annotations,
@@ -99,6 +99,8 @@ def unordered_part(queryset: QuerySet[Any, Any]) -> str | None:
         return "extra(tables=...)"
     if query.distinct_fields:
         return f"distinct({', '.join(map(repr, query.distinct_fields))})"
+    if any(map(returns_rows, query.annotations.values())):
+        return "a function that returns a set"
     conditions = [*query.annotation_select.values(), query.where]
     if any(condition.contains_over_clause for condition in conditions):
         return "a window function"

@@ -102,6 +102,8 @@ def between(
     columns: Columns, start: Position | None, end: Position | None, database: Database
 ) -> list[KeyRange]:
     """Return the conditions of the rows after `start` up to and with `end`."""
+    if not columns:
+        return []
     columns = _without_needless_nulls(columns, start, end, database)
     conditions = []
     if start is not None:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import QuerySet
-from django.db.models.expressions import OrderBy
+from django.db.models.expressions import Col, OrderBy
 from django.db.models.sql.compiler import SQLCompiler
 
 from ..databases import database_of
@@ -22,6 +22,7 @@ from ..django_internals.compiler import (
     compile_select,
     fetched_width,
 )
+from ..django_internals.expressions import is_known
 from ..django_internals.queries import as_intervals, ordered_by, restrict, without_lock
 from .access_path import access_path_of
 from .checks import check_block
@@ -169,23 +170,24 @@ class KeysetQuery:
         return self.database.sorted_by(statement, length) if length else statement
 
     def learn(self, column_types: Sequence[Any], block: Block) -> bool:
-        """Learn from a block how to read rows like these; return whether to read it again.
-
-        `column_types` are those of all its columns, as the database names them. Raises
-        KeysetError for a type whose values have no exact way there and back.
-        """
-        if not block:
-            return False
-        if self.learn_types(column_types):
-            return True
-        return self.lessons.learn_length(self.position(block[-1]), self.database)
+        """Learn from a block how to read rows like these; return whether to read it again."""
+        return self.learn_types(column_types) or (bool(block) and self.learn_length(block[-1]))
 
     def learn_types(self, column_types: Sequence[Any]) -> bool:
-        """Learn from the types of all columns of a raw row; return whether to read otherwise."""
+        """Learn from the types of all columns of a raw row, as the database names them.
+
+        Returns whether to read the rows in another way. Raises KeysetError for a type whose
+        values have no exact way there and back.
+        """
         if self.lessons.knows_types or not self.database.knows_types:
             return False
         types = [column_types[place] for place in self._compiled.places[len(self.places) :]]
         return self.lessons.learn_types(types, self.keyset.columns, self.database)
+
+    def learn_length(self, last: Sequence[Any]) -> bool:
+        """Learn from the last raw row of a block whether to sort by more of each value, and read
+        the block again."""
+        return self.lessons.learn_length(self.position(last), self.database)
 
     def position(self, raw_row: Sequence[Any]) -> Position:
         """Return the position of a raw row that one of the statements fetched."""
@@ -203,6 +205,22 @@ class KeysetQuery:
     def keys(self) -> KeysetQuery:
         """The same walk, reading only the positions, without a lock."""
         return self._bare(self.keyset)
+
+    @property
+    def is_proven(self) -> bool:
+        """Whether the order is known to be one: of columns, and of functions that Django knows."""
+        expressions = [column.expression for column in self.keyset.columns]
+        return not self.lessons.has_own_types and all(map(self._is_known, expressions))
+
+    def _is_known(self, expression: Any) -> bool:
+        is_own = not isinstance(expression, Col) or expression.target.model._meta.managed
+        return is_known(expression) and (self.database.knows_types or is_own)
+
+    @property
+    def is_of_columns(self) -> bool:
+        """Whether the order is of a table's columns alone, whose types the database has named."""
+        columns = (column.expression for column in self.keyset.columns)
+        return self.database.knows_types and all(isinstance(one, Col) for one in columns)
 
     @property
     def locks(self) -> bool:
@@ -228,6 +246,17 @@ class KeysetQuery:
             conditions.append(until(columns, last, self.database))
         rows = restrict(without_lock(self.keyset.source).order_by(), conditions)
         return compile_select(rows[:2], self.connection).statement
+
+    def rows_again(self, start: Position, last: Position, mark: Position) -> Statement | None:
+        """Return the query of a row after `start`, up to `last`, that is not after `mark`.
+
+        There is none where `mark` comes before `start`, if the order is one.
+        """
+        columns = self.keyset.columns
+        conditions = [*between(columns, start, last, self.database)]
+        conditions.append(until(columns, mark, self.database))
+        rows = restrict(without_lock(self.keyset.source).order_by(), conditions)
+        return compile_select(rows[:1], self.connection).statement
 
     def _template(self, segment: Segment) -> Template | None:
         ordered = restrict(self._ordered(segment.columns), of_segment(segment))

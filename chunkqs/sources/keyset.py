@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
@@ -58,6 +57,7 @@ class KeysetSource:
         self._order = OrderCheck(query, connection)
         self._before: Position | None = None
         self._expected: Position | None = None
+        self._mark: Position | None = None
         self._is_first = True
         self._ended = False
 
@@ -105,13 +105,14 @@ class KeysetSource:
         raise not_at_its_position(query.keyset)
 
     def _is_in_place(self, query: KeysetQuery, block: Block, rows: int) -> bool:
-        if self._is_first and block:
-            goes_on = len(block) > rows and not self._is_page
-            return self._order.finds_its_rows(block[:rows], goes_on)
+        self._order.check_doubtful(query, block)
         first = query.position(block[0]) if block else None
         if self._expected is not None and self._after is not None and first != self._expected:
             self._order.check_beginning(first, self._expected, self._after, self._before)
-        return True
+        is_alone = self._is_page or (self._is_first and len(block) <= rows)
+        if not block or is_alone or (query.is_proven and not self._is_first):
+            return True
+        return self._order.is_an_order(query.position(block[:rows][-1]), self._after, self._mark)
 
     def _locked(self, rows: int) -> Block:
         """Lock the rows of the next keys.
@@ -134,12 +135,14 @@ class KeysetSource:
         self._expected = None if self._ended else query.position(block[rows])
         if block:
             self._before, self._after = self._after, query.position(block[:rows][-1])
+            self._mark = self._mark or self._before or query.position(block[0])
 
     def _bound(self) -> None:
         """End the walk at what is the last row now, so that later ones cannot prolong it."""
         backwards = self._query.keys_from_end
         last = self._run(backwards, None, None, 1)
         self._look_up_end = False
+        self._order.check_doubtful(backwards, last)
         if last:
             self._until = backwards.position(last[0])
         else:
@@ -154,20 +157,23 @@ class KeysetSource:
         """Run one statement after the other until there are rows enough."""
         block: Block = []
         for statement in query.statements(start, end):
-            part, types = self._rows(query, statement(rows - len(block)))
-            if query.learn(types, part):
+            part = self._rows(query, statement(rows - len(block)))
+            if part is None:
                 return self._run(query, start, end, rows)
             block += part
             if len(block) >= rows:
                 break
         return block
 
-    def _rows(self, query: KeysetQuery, statement: Statement) -> tuple[Block, Sequence[Any]]:
-        """Return the rows of a statement, and the types of their columns."""
+    def _rows(self, query: KeysetQuery, statement: Statement) -> Block | None:
+        """Return the rows of a statement; None where they have to be read in another way."""
         self._latest = statement
         with self._connection.cursor() as cursor:
             self._database.execute(cursor, statement, query.compiler)
-            return list(cursor.fetchall()), self._database.column_types(cursor)
+            if query.learn_types(self._database.column_types(cursor)):
+                return None
+            block = list(cursor.fetchall())
+        return None if block and query.learn_length(block[-1]) else block
 
     @property
     def has_ended(self) -> bool:

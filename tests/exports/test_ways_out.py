@@ -152,7 +152,9 @@ def test_an_export_can_be_written_again() -> None:
 
 @pytest.mark.parametrize("private", [None, False])
 @pytest.mark.parametrize("in_atomic", [True, False])
-def test_other_queries_between_the_parts_lose_nothing(private: bool | None, in_atomic: bool) -> None:
+def test_other_queries_between_the_parts_lose_nothing(
+    private: bool | None, in_atomic: bool
+) -> None:
     def run() -> list[bytes]:
         parts = []
         for part in stream(User.objects.order_by("pk"), private=private).csv():
