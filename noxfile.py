@@ -2,8 +2,8 @@
 
 TEST_DATABASE_URLS names the servers to test on: URLs, separated by spaces. Without
 a PostgreSQL among them an embedded one serves. In front of a server that is named,
-the tests start a pgbouncer of their own. TEST_DRIVERS names the drivers to test with,
-all unless it is set.
+the tests start a pgbouncer of their own. TEST_DRIVERS names the drivers to test with, and
+TEST_PAIRS=all brings the pairs of a Django and a driver that are left out otherwise.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ def interpreter(version: str) -> str:
 
 #: Each Django with a Python that it supports. Every version is listed here and in setup.py.
 VERSIONS = {"5.2": "3.11", "6.0": "3.12", "6.1": "3.13"}
-OLDEST, *_, NEWEST = VERSIONS
+NEWEST = list(VERSIONS)[-1]
 MATRIX = [
     nox.param(interpreter(python), django, id=f"Django {django}, Python {python}")
     for django, python in VERSIONS.items()
@@ -43,17 +43,21 @@ DRIVERS = {
     "mysql": ("mysql",),
     "sqlite": ("sqlite",),
 }
-#: The oldest and the newest Django run with every driver, those between with these, unless
-#: TEST_DRIVERS names others: what Django and a driver do to each other lies between what the
-#: two ends do, and every session reads the parts of Django that are leant on.
-DRIVERS_BETWEEN = ["psycopg", "sqlite"]
+#: Each Django with the drivers that it runs with. Those left out are between others: what Django
+#: and a driver do to each other, the versions on both sides show, and every session reads the
+#: parts of Django that are leant on. The oldest Django runs with psycopg2, on the embedded
+#: PostgreSQL, and with SQLite, where `make test` has the oldest Python, as it has in CI.
+PAIRS = {
+    "5.2": ["psycopg", "mysql"],
+    "6.0": ["psycopg", "sqlite"],
+    "6.1": list(DRIVERS),
+}
 #: The same on every version and database: `make test` runs them, the matrix does not.
 ONCE = ["tests/project/test_embedded.py", "tests/project/test_example_site.py"]
 #: They show how a database plans, and how it locks: by the statements, which are the same from
-#: every Django and driver. With the newest Django, these drivers run them on servers;
-#: `make test` does on the others.
+#: every Django and driver. With the newest Django, these drivers run them.
 BY_DATABASE = ["tests/keyset/test_plans.py", "tests/walks/test_writers.py"]
-DRIVERS_BY_DATABASE = {"psycopg2", "mysql"}
+DRIVERS_BY_DATABASE = {"psycopg2", "mysql", "sqlite"}
 #: Orders and sizes that are made up, the same first ones in each session.
 EXAMPLES = {NEWEST: "300"}
 FEWER_EXAMPLES = "60"
@@ -102,9 +106,9 @@ def passes(session: nox.Session, django: str, driver: str, url: str | None) -> b
 
 def drivers(django: str) -> list[str]:
     """Return the drivers to run with this Django."""
-    if named := os.environ.get("TEST_DRIVERS", "").split():
-        return named
-    return list(DRIVERS) if django in (OLDEST, NEWEST) else DRIVERS_BETWEEN
+    paired = list(DRIVERS) if os.environ.get("TEST_PAIRS") == "all" else PAIRS[django]
+    named = os.environ.get("TEST_DRIVERS", "").split() or DRIVERS
+    return [driver for driver in paired if driver in named]
 
 
 def database_urls(driver: str, django: str) -> list[str | None]:
