@@ -10,9 +10,11 @@ DRIVERS = {
     "mysql": ["mysqlclient>=2.2.1"],
 }
 PROGRESS = ["tqdm>=4.66"]
+ARROW = ["pyarrow>=17"]
 REST_FRAMEWORK = ["djangorestframework>=3.16"]
 NINJA = ["django-ninja>=1.4"]
 EXAMPLE_SITE = [
+    *ARROW,
     *PROGRESS,
     *REST_FRAMEWORK,
     "django-environ>=0.12",
@@ -28,12 +30,17 @@ TESTS = [
     *EXAMPLE_SITE,
     *NINJA,
     "django-tenants>=3.8",
+    "duckdb>=1.1",
+    "gunicorn>=23.0",
     "hypothesis>=6.112",
+    "pandas>=2.2",
     "pillow>=10.4",
+    "polars>=1.8",
     "psycopg-pool>=3.2",
     "pytest>=8.3",
     "pytest-django>=4.9",
     "pytest-randomly>=3.16",
+    "uvicorn>=0.31",
 ]
 DEV = [
     *TESTS,
@@ -50,8 +57,11 @@ BENCH = [
     *EXAMPLE_SITE,
     *DRIVERS["psycopg2"],
     *DRIVERS["psycopg"],
+    "adbc-driver-postgresql>=1.3",
+    "connectorx>=0.4",
     "django-chunkator>=2.0",
     "matplotlib>=3.9",
+    "pandas>=2.2",
     "SQLAlchemy>=2.0",
 ]
 
@@ -73,6 +83,7 @@ setup(
     entry_points={"pytest11": ["chunkqs = chunkqs.pytest_plugin"]},
     extras_require={
         **DRIVERS,
+        "arrow": ARROW,
         "progress": PROGRESS,
         "rest_framework": REST_FRAMEWORK,
         "ninja": NINJA,

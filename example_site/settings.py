@@ -56,6 +56,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "rest_framework",
     "drf_spectacular",
+    "chunkqs",
     "example_site.events",
 ]
 MIDDLEWARE = [
@@ -67,6 +68,7 @@ MIDDLEWARE = [
 ]
 ROOT_URLCONF = "example_site.urls"
 WSGI_APPLICATION = "example_site.wsgi.application"
+ASGI_APPLICATION = "example_site.asgi.application"
 STATIC_URL = "static/"
 TEMPLATES = [
     {

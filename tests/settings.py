@@ -6,7 +6,6 @@ driver that may be imported, where several are installed.
 """
 
 import sys
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -58,15 +57,13 @@ INSTALLED_APPS = [
     "django.contrib.contenttypes",
     "django.contrib.messages",
     "django.contrib.sessions",
+    "chunkqs",
     "tests.support",
 ]
 if DATABASES["default"]["ENGINE"].endswith("postgresql"):
     INSTALLED_APPS += ["django.contrib.postgres", "tests.support.postgresql"]
-#: Of other packages, where they are installed (tests/ecosystem).
-OPTIONAL_APPS = [name for name in ("silk",) if find_spec(name)]
-INSTALLED_APPS += OPTIONAL_APPS
 # Tables of apps without migrations are made first, and point to those of contenttypes.
-MIGRATION_MODULES = dict.fromkeys(["admin", "auth", "contenttypes", "sessions", *OPTIONAL_APPS])
+MIGRATION_MODULES = dict.fromkeys(["admin", "auth", "contenttypes", "sessions"])
 
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 SECRET_KEY = "only for tests"

@@ -14,6 +14,7 @@ from ..keyset.query import KeysetQuery
 from ..keyset.ranges import Position
 from .order_check import OrderCheck
 from .retries import Retries
+from .running import RunningQuery
 
 #: How often the first chunk is read before a row that is not at its own position is an error: it
 #: may have been deleted in between.
@@ -58,6 +59,7 @@ class KeysetSource:
         self._before: Position | None = None
         self._expected: Position | None = None
         self._mark: Position | None = None
+        self._running = RunningQuery()
         self._is_first = True
         self._ended = False
 
@@ -168,7 +170,7 @@ class KeysetSource:
     def _rows(self, query: KeysetQuery, statement: Statement) -> Block | None:
         """Return the rows of a statement; None where they have to be read in another way."""
         self._latest = statement
-        with self._connection.cursor() as cursor:
+        with self._connection.cursor() as cursor, self._running.waiting(cursor):
             self._database.execute(cursor, statement, query.compiler)
             if query.learn_types(self._database.column_types(cursor)):
                 return None
@@ -182,7 +184,7 @@ class KeysetSource:
 
     def cancel(self) -> None:
         """Ask the server to end the query."""
-        self._database.cancel(self._connection.connection)
+        self._running.cancel()
 
     def close(self) -> None:
         """Ask for no more: nothing is open between two queries."""
