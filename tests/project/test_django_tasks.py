@@ -66,7 +66,7 @@ def stop(execute, sql, params, many, context):
         if stop.left < 0:
             raise Stopped
     return execute(sql, params, many, context)
-stop.left = 60
+stop.left = 3
 copied = copy(User.objects.all(), "copy")
 try:
     with connections["copy"].execute_wrapper(stop):
