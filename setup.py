@@ -24,10 +24,12 @@ EXAMPLE_SITE = [
     "psutil>=5.9",
     "rich>=13.7",
 ]
+CELERY = ["celery[redis]>=5.4"]
 DEMO = [*EXAMPLE_SITE, *DRIVERS["psycopg2"]]
 # Without a driver: which one is to be tested, the matrix says.
 TESTS = [
     *EXAMPLE_SITE,
+    *CELERY,
     *NINJA,
     "django-tenants>=3.8",
     "duckdb>=1.1",

@@ -33,6 +33,7 @@ def pytest_configure(config: pytest.Config) -> None:
         "database(*vendors): the test is for postgresql, mysql or sqlite alone",
         "django(major, minor): the test needs this Django or a newer one",
         "once_per_database: the same with every Django and driver; see noxfile.py",
+        "celery: the test needs Celery",
         "pgbouncer: the test needs pgbouncer and a PostgreSQL server to put it in front of",
     ):
         config.addinivalue_line("markers", mark)
