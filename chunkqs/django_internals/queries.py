@@ -11,13 +11,13 @@ from dataclasses import dataclass
 from typing import Any, Self
 
 from django.db.models import Model, QuerySet
-from django.db.models.expressions import Col, ColPairs, Expression, Func, OrderBy
+from django.db.models.expressions import Col, ColPairs, Expression, Func, OrderBy, RawSQL
 from django.db.models.lookups import Exact, In, IsNull
 from django.db.models.sql.constants import LOUTER
 from django.db.models.sql.datastructures import Join
-from django.db.models.sql.where import AND
+from django.db.models.sql.where import AND, ExtraWhere
 
-from .expressions import is_expression, returns_rows
+from .expressions import flattened, is_expression, returns_rows
 from .joins import joined_to, to_many_joins
 from .routing import planning_alias
 
@@ -146,6 +146,20 @@ def resolve_ordering(queryset: QuerySet[Any, Any]) -> list[OrderBy]:
         term.resolve_expression(query, allow_joins=True, reuse=None)
         for term, _ in compiler._order_by_pairs()
     ]
+
+
+# Django 5.2, 6.0, 6.1: the joins of select_related() are added while a query is compiled, by
+# get_select(), and stay in alias_map for good. extra(where=...) is an ExtraWhere in `where`.
+def keep_named_joins(queryset: QuerySet[Any, Any]) -> None:
+    """Add the joins of select_related() in place, where SQL of the caller's may name them."""
+    query: Any = queryset.query
+    if query.select_related and _has_raw_sql(query):
+        query.get_compiler(using=planning_alias(queryset)).get_select()
+
+
+def _has_raw_sql(query: Any) -> bool:
+    parts = [*flattened(query.where), *query.annotations.values()]
+    return any(isinstance(part, ExtraWhere | RawSQL) for one in parts for part in flattened(one))
 
 
 # Django 5.2, 6.0, 6.1: terms in the order as it is written, before reverse().

@@ -18,6 +18,7 @@ from ..django_internals.expressions import is_constant, unfold
 from ..django_internals.queries import (
     QueryInfo,
     is_reversed,
+    keep_named_joins,
     ordered_by,
     resolve_ordering,
     restrict,
@@ -90,6 +91,7 @@ def keyset_of(queryset: QuerySet[Any, Any] | RawQuerySet[Any]) -> Keyset:
     if part := unordered_part(queryset):
         raise refusal(part, "its rows depend on rows outside of a chunk")
     source = queryset.all()
+    keep_named_joins(source)
     terms = resolve_ordering(source)
     info = QueryInfo.of(source)
     refuse_query(info, source.model)
