@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .chunk import Chunk
+from .division import parallel, partition, partitions
 from .errors import (
     ChunkqsError,
     InvalidPosition,
@@ -13,8 +14,9 @@ from .errors import (
     MissingIndexWarning,
     SlowStartWarning,
     StreamInterrupted,
+    WorkerDied,
 )
-from .functions import chunks, keyset_iter, partition, partitions, stream
+from .functions import chunks, keyset_iter, stream
 from .lazy import LazyChunks, LazyRows
 from .paginator import KeysetPage, KeysetPaginator
 from .partitions.partition import Partition
@@ -49,8 +51,10 @@ __all__ = [
     "Partition",
     "SlowStartWarning",
     "StreamInterrupted",
+    "WorkerDied",
     "chunks",
     "keyset_iter",
+    "parallel",
     "partition",
     "partitions",
     "stream",

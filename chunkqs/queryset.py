@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from django.db import models
 
-from . import functions
+from . import division, functions
 from .caller import warn
 from .django_internals.fetching import NoticesWholeResults
 from .errors import LargeResultWarning
@@ -32,8 +32,9 @@ class ChunkedQuerySetMixin(NoticesWholeResults):
     stream = functions.stream
     keyset_iter = functions.keyset_iter
     chunks = functions.chunks
-    partitions = functions.partitions
-    partition = functions.partition
+    partitions = division.partitions
+    partition = division.partition
+    parallel = division.parallel
 
     def whole_result_read(self, rows: int) -> None:
         """Warn at the line of the loop, with the word that it lacks."""
@@ -74,8 +75,9 @@ class ChunkedManagerMixin:
     stream = functions.stream
     keyset_iter = functions.keyset_iter
     chunks = functions.chunks
-    partitions = functions.partitions
-    partition = functions.partition
+    partitions = division.partitions
+    partition = division.partition
+    parallel = division.parallel
 
     def get_queryset(self) -> Any:
         """Return the manager's own queryset, with the chunked methods."""

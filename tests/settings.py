@@ -4,7 +4,6 @@ Without it the suite runs on an embedded PostgreSQL, which `tests.support.databa
 starts for the session when the first test asks for a database.
 """
 
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -43,11 +42,8 @@ INSTALLED_APPS = [
 ]
 if DATABASES["default"]["ENGINE"].endswith("postgresql"):
     INSTALLED_APPS += ["django.contrib.postgres", "tests.support.postgresql"]
-#: Of other packages, where they are installed (tests/ecosystem).
-OPTIONAL_APPS = [name for name in ("silk",) if find_spec(name)]
-INSTALLED_APPS += OPTIONAL_APPS
 # Tables of apps without migrations are made first, and point to those of contenttypes.
-MIGRATION_MODULES = dict.fromkeys(["admin", "auth", "contenttypes", "sessions", *OPTIONAL_APPS])
+MIGRATION_MODULES = dict.fromkeys(["admin", "auth", "contenttypes", "sessions"])
 
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 SECRET_KEY = "only for tests"

@@ -8,6 +8,7 @@ subclass in a file of its own and name it in `chunkqs.databases.DATABASES`.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from django.db import Error, NotSupportedError
@@ -100,6 +101,11 @@ class Database:
     has_numbered_types = False
     """Whether there are types (ENUM, SET) that are sorted by number but compared as text."""
 
+    has_sessions = True
+    """Whether a connection has a state of its own that decides which rows it shows."""
+
+    shares_snapshots = False
+    """Whether one transaction can take over the snapshot of another."""
     writes_jsonb = False
     """Whether the text of a document is always the same for the same document, as jsonb's."""
 
@@ -109,6 +115,19 @@ class Database:
     def __init__(self, connection: BaseDatabaseWrapper) -> None:
         self.connection = connection
 
+    @property
+    def is_seen_by_others(self) -> bool:
+        """Whether other connections see the same database."""
+        return True
+
+    def export_snapshot(self) -> str:
+        """Return the name of the snapshot of the transaction that runs, for others."""
+        raise NotImplementedError
+
+    def joined_snapshot(self, name: str) -> AbstractContextManager[None]:
+        """Let the block run in a read-only transaction with another one's snapshot."""
+        raise NotImplementedError
+
     def explain(self, statement: Statement) -> Explanation | None:
         """Ask the planner about `statement`: one EXPLAIN; None where there is no such planner."""
         return None
@@ -117,6 +136,24 @@ class Database:
     def explains(self) -> bool:
         """Whether `explain()` has an answer."""
         return type(self).explain is not Database.explain
+
+    def replication_lag(self) -> float:
+        """Return how many seconds a replica is behind: one query, on it or on its primary."""
+        raise NotImplementedError
+
+    @property
+    def knows_replication_lag(self) -> bool:
+        """Whether `replication_lag()` has an answer."""
+        return type(self).replication_lag is not Database.replication_lag
+
+    def active_queries(self) -> int:
+        """Return how many other queries run on this database: one query."""
+        raise NotImplementedError
+
+    @property
+    def knows_active_queries(self) -> bool:
+        """Whether `active_queries()` has an answer."""
+        return type(self).active_queries is not Database.active_queries
 
     def repeated_work(self, statement: Statement) -> RepeatedWork | None:
         """Ask the planner what `statement`, which reads one chunk, does with many more rows."""

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import cached_property, partial
 from typing import Any, NamedTuple, NoReturn
 
@@ -15,6 +16,7 @@ from django.db.models.sql.compiler import SQLCompiler
 
 from ..databases import database_of
 from ..databases.answers import Explanation
+from ..databases.base import Database
 from ..databases.places import connect_caller
 from ..databases.private_connection import PrivateConnection, open_private
 from ..databases.session import NoRoom, Refusal
@@ -45,6 +47,28 @@ class OpenSource(NamedTuple):
     """Whether a raw row is no row, but a part of an export that the server wrote."""
 
 
+class Opening:
+    """The query that a source waits for while it is being opened, to be cancelled by others."""
+
+    def __init__(self) -> None:
+        self._driver_connection: Any = None
+
+    @contextmanager
+    def waiting(self, cursor: CursorWrapper) -> Iterator[None]:
+        """Note that the query of `cursor` runs while the block does."""
+        self._driver_connection = cursor.cursor.connection
+        try:
+            yield
+        finally:
+            self._driver_connection = None
+
+    def cancel(self, database: Database) -> None:
+        """Ask the server to end the query, if one runs."""
+        driver_connection = self._driver_connection
+        if driver_connection is not None:
+            database.cancel(driver_connection)
+
+
 class Wishes(NamedTuple):
     """How the caller wants a stream to run."""
 
@@ -68,6 +92,7 @@ class Stream:
         wishes: Wishes,
         by_keyset: Callable[[], OpenSource],
         extra: tuple[Extra, ...] = (),
+        opening: Opening | None = None,
     ) -> None:
         self._queryset = queryset
         self._connection = connection
@@ -75,6 +100,7 @@ class Stream:
         self._sizing = sizing
         self._wishes = wishes
         self._by_keyset = by_keyset
+        self._opening = opening or Opening()
         self._extra = extra
         self._slow_start: SlowStart | None = None
 
@@ -236,7 +262,7 @@ class Stream:
         statement, compiler, _ = self._compile(limit + 1)
         if statement is None:
             return []
-        with self._connection.cursor() as cursor:
+        with self._connection.cursor() as cursor, self._opening.waiting(cursor):
             self._database.execute(cursor, statement, compiler)
             return list(cursor.fetchall())
 
@@ -250,7 +276,8 @@ class Stream:
     ) -> CursorWrapper:
         """Run `statement` on `cursor`, which is closed if that fails."""
         try:
-            self._database.execute(cursor, statement, compiler)
+            with self._opening.waiting(cursor):
+                self._database.execute(cursor, statement, compiler)
         except BaseException:
             close_cursor(cursor)
             raise

@@ -5,14 +5,15 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from math import prod
 from typing import Any
 
-from django.db import Error
+from django.db import Error, NotSupportedError, OperationalError
 from django.db.backends.utils import CursorWrapper
 
 from ...django_internals.compiler import Statement
-from ...django_internals.connections import close_apart, connect_apart
+from ...django_internals.connections import connect_driver
 from ..answers import MANY_HASHED, MANY_SORTED, Explanation, RepeatedWork, TransientError
 from ..base import Database, Result
 from ..transport import VALUE, Transport
@@ -29,8 +30,14 @@ CONFLICTS = {1205, 1213}
 #: MariaDB's max_statement_time, MySQL's max_execution_time.
 TIMEOUTS = {1969, 3024}
 
-#: Seconds to wait for a connection to cancel a query by, if it comes from a pool.
-CANCEL_TIMEOUT = 2.0
+
+#: Of MariaDB since 10.5.1 and of MySQL since 8.0.22.
+REPLICA_STATUS = "SHOW REPLICA STATUS"
+LAGS = ("seconds_behind_source", "seconds_behind_master")
+ACTIVE_QUERIES = """
+SELECT COUNT(*) FROM information_schema.PROCESSLIST
+WHERE COMMAND = 'Query' AND DB = DATABASE() AND ID <> CONNECTION_ID()
+"""
 
 
 class MySQL(Database):
@@ -55,6 +62,31 @@ class MySQL(Database):
                 selects[step["id"]].append(int(step["rows"]) * _filtered(step))
         rows = sum(prod(tables) for tables in selects.values())
         return Explanation(round(rows), 0, json.dumps(steps, default=str))
+
+    def replication_lag(self) -> float:
+        """Ask a replica; raise NotSupportedError on a primary, which does not know.
+
+        OperationalError where the replica does not replicate: it would never catch up.
+        """
+        with self.connection.cursor() as cursor:
+            cursor.execute(REPLICA_STATUS)
+            names = [column[0].lower() for column in cursor.description]
+            channels = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+        if not channels:
+            raise NotSupportedError(
+                f"{self.connection.alias!r} is no replica, and a primary of {self.label} does not "
+                "know how far behind its replicas are. Name the alias of a replica: using=."
+            )
+        lags = [one[name] for one in channels for name in LAGS if name in one]
+        if None in lags or not lags:
+            raise OperationalError(f"The replica {self.connection.alias!r} does not replicate.")
+        return float(max(lags))
+
+    def active_queries(self) -> int:
+        """Count the clients whose queries run, without this one."""
+        with self.connection.cursor() as cursor:
+            cursor.execute(ACTIVE_QUERIES)
+            return int(cursor.fetchone()[0])
 
     def repeated_work(self, statement: Statement) -> RepeatedWork | None:
         """Look for `Using filesort`, and for subqueries that are read as a whole."""
@@ -126,12 +158,8 @@ class MySQL(Database):
     def cancel(self, driver_connection: Any) -> None:
         """Send KILL QUERY, by a second connection."""
         number = driver_connection.thread_id()
-        apart = connect_apart(self.connection, CANCEL_TIMEOUT)
-        try:
-            with apart.create_cursor() as cursor:
-                cursor.execute(f"KILL QUERY {number}")
-        finally:
-            close_apart(apart)
+        with closing(connect_driver(self.connection)) as apart, closing(apart.cursor()) as cursor:
+            cursor.execute(f"KILL QUERY {number}")
 
     def sorted_by(self, statement: Statement, length: int) -> Statement:
         """Set `max_sort_length` for the one statement."""
