@@ -8,10 +8,12 @@ from typing import Any, NamedTuple
 
 from django.core.exceptions import EmptyResultSet
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models.expressions import Col
+from django.db.models import BooleanField
+from django.db.models.expressions import Col, Expression
 from django.db.models.sql.compiler import SQLCompiler
 
 from ..databases import database_of
+from ..databases.answers import Scope
 from ..databases.base import Database
 from ..django_internals.lookups import RowLookup
 from .columns import KeyColumn
@@ -96,6 +98,24 @@ def _written(test: Comparison, columns: Sequence[ColumnSql]) -> str:
     if len(compared) == 1:
         return f"{compared[0]} {test.operator} %s"
     return f"({', '.join(compared)}) {test.operator} ({', '.join(['%s'] * len(compared))})"
+
+
+class InScope(Expression):
+    """That the session is still in the tenant, schema and role that a walk began in.
+
+    Where it is not, there are no rows: the database looks before it reads any.
+    """
+
+    output_field = BooleanField()
+
+    def __init__(self, scope: Scope) -> None:
+        super().__init__()
+        self.scope = scope
+
+    def as_sql(
+        self, compiler: SQLCompiler, connection: BaseDatabaseWrapper
+    ) -> tuple[str, tuple[Any, ...]]:
+        return f"{self.scope.sql} = %s", (self.scope.value,)
 
 
 def between(

@@ -29,7 +29,7 @@ from .checks import check_block
 from .columns import TYPE_ALONE, KeyColumn, KeyValue
 from .keyset import Keyset
 from .lessons import Lessons
-from .predicates import at, between, of_segment, separately_between, until
+from .predicates import InScope, at, between, of_segment, separately_between, until
 from .ranges import Position, Segment, segments
 from .template import LIMIT, MANY_ROWS, Open, Template, filled, nulls, number_unlike, slots
 
@@ -123,7 +123,7 @@ class KeysetQuery:
         self, start: Position | None, end: Position | None
     ) -> Iterator[tuple[Template, Segment]]:
         kept = self._compared(start, end)
-        shape = nulls(start), nulls(end), len(kept), self.lessons.transports
+        shape = nulls(start), nulls(end), len(kept), self.lessons.transports, self.lessons.scope
         whole = Segment(
             [self.keyset.columns[place] for place in kept],
             slots(start, kept, False),
@@ -262,7 +262,7 @@ class KeysetQuery:
         # DISTINCT selects the columns of the order: the same ones in every statement.
         is_distinct = self.keyset.info.is_distinct
         columns = self.keyset.columns if is_distinct else segment.columns
-        ordered = restrict(self._ordered(columns), of_segment(segment))
+        ordered = restrict(self._ordered(columns), [*self._in_scope, *of_segment(segment)])
         if segment.start is not None and self._access_path.ranges_apart:
             statement = self._separately(ordered, segment)
             if statement is None or self._has_room(statement):
@@ -270,6 +270,11 @@ class KeysetQuery:
         ranges = between(segment.columns, segment.start, segment.end, self.database)
         statement = self._compile(restrict(ordered, ranges)).statement
         return Template.of(statement) if statement else None
+
+    @property
+    def _in_scope(self) -> list[InScope]:
+        scope = self.lessons.scope
+        return [] if scope is None else [InScope(scope)]
 
     def _separately(self, ordered: QuerySet[Any, Any], segment: Segment) -> Statement | None:
         """Compile a SELECT for each range, the nearest first."""
