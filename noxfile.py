@@ -93,8 +93,8 @@ def tests(session: nox.Session, django: str) -> None:
     if not runs:
         session.skip("TEST_DRIVERS and TEST_DATABASE_URLS leave nothing to run")
     # One environment for all: tests/settings.py hides the other drivers from each.
-    extras = ",".join(["tests", *sorted({driver for driver, _ in runs} - {"sqlite"})])
-    session.install("--quiet", "--editable", f".[{extras}]", f"Django~={django}.0")
+    extras = ",".join(sorted({driver for driver, _ in runs} - {"sqlite"}))
+    install(session, f".[{extras}]" if extras else ".", f"Django~={django}.0")
     failed = [
         f"{driver} on {url or 'the embedded PostgreSQL'}"
         for driver, url in runs
@@ -107,12 +107,18 @@ def tests(session: nox.Session, django: str) -> None:
 @nox.session(venv_backend="venv", python=interpreter("3.13"))
 def ecosystem(session: nox.Session) -> None:
     """Walk with other people's packages, of which some need Redis and RabbitMQ."""
-    session.install("--quiet", "--editable", ".[tests,psycopg2]", "Django~=5.2.0", *ECOSYSTEM)
+    install(session, ".[psycopg2]", "Django~=5.2.0", *ECOSYSTEM)
     arguments = ["--ds=tests.ecosystem.settings", "tests/ecosystem", *session.posargs]
     for url in database_urls("psycopg2", NEWEST):
         # A database of its own: other sessions may run at the same time.
         env = {"DATABASE_URL": f"{url}_ecosystem" if url else None}
         session.run("python", "-m", "pytest", *arguments, env=env)
+
+
+def install(session: nox.Session, package: str, *requirements: str) -> None:
+    """Install the package, and what the tests need."""
+    session.install("--quiet", "--upgrade", "pip>=25.1")  # which knows groups
+    session.install("--quiet", "--editable", package, "--group", "tests", *requirements)
 
 
 def passes(session: nox.Session, django: str, driver: str, url: str | None) -> bool:

