@@ -67,15 +67,20 @@ FEWER_EXAMPLES = "60"
 ECOSYSTEM = [
     "celery>=5.5",
     "django-cacheops>=7.2",
+    "django-db-geventpool>=4.0",
     "django-import-export>=4.3",
     "django-model-utils>=5.0",
     "django-polymorphic>=4.1",
+    "django-postgres-extra>=2.0",
     "django-prometheus>=2.3",
+    "django-silk>=5.3",
     "django-simple-history>=3.10",
     "django-taggit>=6.1",
     "django-tenants>=3.8",
     "django-tree-queries>=0.20",
     "djangorestframework>=3.16",
+    "gevent>=24.2",
+    "psycogreen>=1.0",
     "wagtail>=7.0",
 ]
 
