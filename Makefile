@@ -13,7 +13,7 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 SQLITE := sqlite:///chunkqs.sqlite3
 
-.PHONY: demo test test-postgresql test-sqlite test-random test-all coverage lint format types \
+.PHONY: demo test test-postgresql test-sqlite test-random test-all ecosystem coverage lint format types \
 	rooms package clean bench benchmarks
 
 # Load a million events into an embedded PostgreSQL (ROWS=10000000: ten) and walk them in six ways.
@@ -34,20 +34,27 @@ test-sqlite: $(VENV)/.dev
 test-random: PYTEST_ARGS += -p randomly
 test-random: test-sqlite
 
-# What of the package the tests on both databases reach, by branches. The floor is what was
-# measured without a MariaDB, whose part of the package is the largest that is left out.
+# What of the package tests reach, by branches: all of them on SQLite, and on the embedded
+# PostgreSQL those that reach what SQLite doesn't. The floor is what was measured: without
+# MariaDB, whose part of the package is the largest that is left out.
 COVERAGE_FLOOR := 90
+SERVER_TESTS := databases exports keyset partitions sources walks
 
 coverage: $(VENV)/.dev
 	$(BIN)/coverage erase
-	env -u DATABASE_URL $(BIN)/coverage run --parallel-mode -m pytest $(PYTEST_ARGS)
 	DATABASE_URL=$(SQLITE) $(BIN)/coverage run --parallel-mode -m pytest $(PYTEST_ARGS)
+	env -u DATABASE_URL $(BIN)/coverage run --parallel-mode -m pytest $(PYTEST_ARGS) \
+		$(SERVER_TESTS:%=tests/%)
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report --skip-covered --fail-under=$(COVERAGE_FLOOR)
 
 # The matrix of noxfile.py, on the servers that TEST_DATABASE_URLS names (URLs, space-separated).
 test-all: $(VENV)/.dev
 	$(BIN)/python -m nox --session tests $(NOX_ARGS)
+
+# With other people's packages, on Redis and RabbitMQ (REDIS_URL, CELERY_BROKER_URL).
+ecosystem: $(VENV)/.dev
+	$(BIN)/python -m nox --session ecosystem $(NOX_ARGS)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .

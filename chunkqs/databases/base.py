@@ -23,6 +23,7 @@ from .answers import (
     CopyReader,
     Explanation,
     RepeatedWork,
+    Scope,
     TransientError,
 )
 from .statistics import Distribution, Step
@@ -169,6 +170,10 @@ class Database:
     def value_in_step(self, type: str, step: Step, share: float) -> tuple[str, tuple[Any, ...]]:
         """Return the SQL of the value that lies so far from the low end of a step to the other."""
         raise NotImplementedError
+
+    def scope(self) -> Scope | None:
+        """Read in which tenant, schema and role the session is; None where it has none."""
+        return None
 
     def session(self, statement: Statement) -> Session | None:
         """Return what reads and compares the sessions that `statement` runs in, without a query.

@@ -14,9 +14,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
-from django.db.models.expressions import Col
-
 from ..databases.base import Database
+from ..django_internals.expressions import Col
 from .columns import KeyColumn
 
 #: A place in an order: what the database gave for each key column, as the driver had it.

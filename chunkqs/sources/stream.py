@@ -19,6 +19,7 @@ from ..databases.places import connect_caller
 from ..databases.private_connection import PrivateConnection, open_private
 from ..databases.session import NoRoom, Refusal
 from ..django_internals.compiler import Block, Compiled, Extra, Statement, compile_select
+from ..django_internals.queries import slice_length
 from ..errors import KeysetError
 from ..keyset.lessons import ADVICE
 from . import small_result
@@ -209,9 +210,9 @@ class Stream:
     @property
     def _expected_rows(self) -> int:
         """The rows that will come: by the slice where that is small enough, else by the planner."""
-        query, capacity = self._queryset.query, self._sizing.capacity
-        if query.high_mark is not None and query.high_mark - query.low_mark <= capacity:
-            return int(query.high_mark - query.low_mark)
+        capacity, sliced = self._sizing.capacity, slice_length(self._queryset)
+        if sliced is not None and sliced <= capacity:
+            return sliced
         explanation = self._explanation
         if explanation is None:
             return capacity + 1

@@ -14,7 +14,7 @@ from django.db import Error, connections
 
 from ..django_internals.compiler import Block
 from ..errors import StreamInterrupted
-from ..hydration.origins import START, UNKNOWN
+from ..hydration.origins import UNKNOWN, Place
 from ..keyset.ranges import Position
 from ..sources.cursor import Source
 from ..sources.pacing import Pacing
@@ -113,12 +113,10 @@ class Walk:
         return self.position_of(given.block[given_out - 1] if left else given.last)
 
     def position_of(self, raw_row: Any) -> Position | None:
-        """Return where a raw row stands, if the rows have positions. UNKNOWN of UNKNOWN."""
+        """Return where a raw row stands, if the rows have positions."""
         if self._positioner is None or raw_row is None:
             return self.before
-        if raw_row is START:
-            return self._plan.after
-        return UNKNOWN if raw_row is UNKNOWN else self._positioner(raw_row)
+        return raw_row.position if isinstance(raw_row, Place) else self._positioner(raw_row)
 
     def advance(self) -> Iterator[Any] | None:
         """Return what the caller gets next; None at the end, when everything is closed.
@@ -194,7 +192,7 @@ class Walk:
         items = self._as_items(self, built)
         # Rows that are not one for each raw row have no places among them.
         is_aligned = len(built.block) == len(items)
-        block = built.block if is_aligned else [UNKNOWN] * len(items)
+        block = built.block if is_aligned else [Place(UNKNOWN)] * len(items)
         return Given(before, iter(items), len(items), block, built.last), False
 
     def _fetch(self) -> Block:

@@ -14,13 +14,15 @@ from django.db.backends.utils import CursorWrapper
 
 from ...django_internals.compiler import Statement
 from ...django_internals.connections import connect_driver
-from ..answers import MANY_HASHED, MANY_SORTED, Explanation, RepeatedWork, TransientError
+from ..answers import MANY_HASHED, MANY_SORTED, Explanation, RepeatedWork, Scope, TransientError
 from ..base import Database, Result
 from ..transport import VALUE, Transport
 from .session import MySQLSession
 from .sort_length import MOST_BYTES, sort_length
 from .transports import LIKELY, ColumnType, exact
 
+#: Account, role and database of a session.
+SCOPE = "concat_ws(' ', current_user(), current_role(), database())"
 #: Client errors: server has gone away, connection lost (twice).
 LOST = {2006, 2013, 2055}
 #: Also: closed by this side, shutdown, killed while it ran or before, closed for idleness.
@@ -97,6 +99,13 @@ class MySQL(Database):
         if any(_gathers(step) for step in steps):
             return RepeatedWork.MATCH
         return None
+
+    def scope(self) -> Scope:
+        """Read the account, its role and the database that tables are looked up in."""
+        with self.connection.cursor() as cursor:
+            cursor.execute(f"SELECT {SCOPE}")
+            (value,) = cursor.fetchone()
+        return Scope(SCOPE, value)
 
     def session(self, statement: Statement) -> MySQLSession:
         """Return the session with its variables, role and database."""
