@@ -37,7 +37,7 @@ def database(url: str) -> dict[str, Any]:
     config["TEST"] = {}
     if config["ENGINE"].endswith("sqlite3"):
         # A file, since a database in memory is a different one in each thread.
-        path = Path(config["NAME"])
+        path = Path(config["NAME"]).resolve()  # wherever a test goes
         config["TEST"]["NAME"] = str(path.with_name(f"test_{path.name}"))
         config["OPTIONS"] = {"timeout": 20}
     if config["ENGINE"].endswith("mysql"):
