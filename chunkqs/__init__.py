@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .chunk import Chunk
+from .division import parallel, partition, partitions
 from .errors import (
     ChunkqsError,
     InvalidPosition,
@@ -13,8 +14,9 @@ from .errors import (
     MissingIndexWarning,
     SlowStartWarning,
     StreamInterrupted,
+    WorkerDied,
 )
-from .functions import chunks, keyset_iter, partition, partitions, stream
+from .functions import chunks, keyset_iter, stream
 from .lazy import LazyChunks, LazyRows
 from .paginator import KeysetPage, KeysetPaginator
 from .partitions.partition import Partition
@@ -28,6 +30,8 @@ from .queryset import (
 if TYPE_CHECKING:
     from .model import ChunkedModelMixin
     from .views import KeysetListView
+
+__version__ = "0.1.0"
 
 __all__ = [
     "Chunk",
@@ -49,8 +53,11 @@ __all__ = [
     "Partition",
     "SlowStartWarning",
     "StreamInterrupted",
+    "WorkerDied",
+    "__version__",
     "chunks",
     "keyset_iter",
+    "parallel",
     "partition",
     "partitions",
     "stream",

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
 import reprlib
+from collections.abc import Callable
+from concurrent.futures import Executor
 from typing import Any
 
 from django.db import connections
@@ -96,11 +99,55 @@ def checked_seconds(seconds: Any) -> float | None:
     return float(seconds)
 
 
-def checked_choice(value: Any, name: str, choices: dict[Any, str]) -> None:
-    """Raise TypeError unless `value` is one of `choices`, which has their meanings."""
+def checked_workers(workers: Any, executor: Any) -> int:
+    """Return how many workers there are: those of an executor, or one for each core."""
+    if workers is not None:
+        return _positive_int(workers, "workers", "processes")
+    return getattr(executor, "_max_workers", None) or cores()
+
+
+def cores() -> int:
+    """Count the cores that this process may use."""
+    if hasattr(os, "process_cpu_count"):  # from Python 3.13 on
+        return os.process_cpu_count() or 1
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def checked_executor(executor: Any) -> Executor | None:
+    """Return an executor, or None for processes of our own."""
+    if executor is not None and not isinstance(executor, Executor):
+        raise TypeError(
+            f"executor must be a concurrent.futures.Executor, such as ThreadPoolExecutor(), "
+            f"not {executor!r}."
+        )
+    return executor
+
+
+def checked_throttle(throttle: Any) -> Any:
+    """Return what says how long to wait before a chunk, or None."""
+    if throttle is not None and not callable(throttle):
+        raise TypeError(
+            f"throttle must be callable and return the seconds to wait, not {throttle!r}."
+        )
+    return throttle
+
+
+def checked_function(func: Any) -> Callable[[Any], Any]:
+    """Return a function to call on chunks."""
+    if not callable(func):
+        raise TypeError(f"func must be callable with a chunk, not {func!r}.")
+    checked: Callable[[Any], Any] = func
+    return checked
+
+
+def checked_choice(value: Any, name: str, choices: dict[Any, str]) -> Any:
+    """Return `value`; raise TypeError unless it is one of `choices`, which has their meanings."""
     if not any(value is choice for choice in choices):
         meanings = ", ".join(f"{choice} ({meaning})" for choice, meaning in choices.items())
         raise TypeError(f"{name} must be one of {meanings}, not {value!r}.")
+    return value
 
 
 def refuse_both(size: Any, target_seconds: Any) -> None:

@@ -21,6 +21,15 @@ class StreamInterrupted(ChunkqsError, OperationalError):
     """A walk ended before its rows: it lost its connection or transaction, or was closed."""
 
 
+class WorkerDied(ChunkqsError):
+    """A worker process of parallel() ended before its partition was done."""
+
+    def __init__(self, message: str, partition: str | None = None) -> None:
+        super().__init__(message)
+        self.partition = partition
+        """The token of the partition, for `partition()`; None if the worker had none."""
+
+
 class MissingIndexWarning(RuntimeWarning):
     """No index supports the order of a walk by keyset: each chunk sorts the whole result."""
 

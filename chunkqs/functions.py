@@ -7,20 +7,19 @@ No query runs here: wrong arguments raise at the call, all else waits for the fi
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import Any, Protocol, TypeVar, overload
+from collections.abc import Iterator
+from typing import Any, Protocol, TypeVar
 
 from django.db import NotSupportedError, connections
-from django.db.models import QuerySet
 
 from .arguments import (
     checked_choice,
     checked_chunk_size,
     checked_max_bytes,
-    checked_parts,
     checked_queryset,
     checked_retries,
     checked_seconds,
+    checked_throttle,
     one_size,
     refuse_both,
 )
@@ -29,9 +28,8 @@ from .django_internals.routing import planning_alias
 from .keyset.keyset import Keyset, Position, keyset_of
 from .keyset.tokens import decode
 from .lazy import LazyChunks, LazyRows
-from .partitions.partition import KeyRange, Partition
-from .partitions.ranges import SizedPartitions, even_partitions
 from .settings import chunkqs_settings
+from .sources.pacing import Throttle
 from .sources.sizing import MAX_BYTES, Sizing
 from .sources.stream import Wishes
 from .walks.plan import KeysetPlan, StreamPlan
@@ -102,6 +100,7 @@ def keyset_iter(
     until: str | None = None,
     bounded: bool = True,
     retries: int = 3,
+    throttle: Throttle | None = None,
 ) -> LazyRows[Row]:
     """Walk the rows by keyset: each chunk is one short query after the last row.
 
@@ -119,6 +118,9 @@ def keyset_iter(
     in a row, after growing pauses. A connection is replaced only by one whose session is the
     same. docs/keyset.md has the details.
 
+    `throttle()` is asked before each chunk and returns how many seconds to wait, 0 to go on:
+    any callable, or one of chunkqs.throttles.
+
     Holds one chunk: `chunk_size` rows, or as many as fit `max_bytes` bytes (2,000 rows at
     most, the first few at once).
 
@@ -128,7 +130,9 @@ def keyset_iter(
     database's own error when the retries are used up or the session cannot be had again.
     """
     sizing = Sizing(checked_chunk_size(chunk_size, "chunk_size"), checked_max_bytes(max_bytes))
-    return LazyRows(_keyset_plan(queryset, "keyset_iter", sizing, after, until, bounded, retries))
+    return LazyRows(
+        _keyset_plan(queryset, "keyset_iter", sizing, after, until, bounded, retries, throttle)
+    )
 
 
 def chunks(
@@ -142,14 +146,16 @@ def chunks(
     until: str | None = None,
     bounded: bool = True,
     retries: int = 3,
+    throttle: Throttle | None = None,
 ) -> LazyChunks[Row]:
     """Walk by keyset, as `keyset_iter()` does, and yield the rows in lists, `Chunk`s.
 
     `size`, or `chunk_size`, is the number of rows in each. Without it they grow up to
     `max_bytes` bytes; with
     `target_seconds` they are as large as one turn of the caller's loop gets through in that
-    time. A chunk has `.number`, `.position` and `.queryset`, its key range as a queryset.
-    One query a chunk, and one at the start if `bounded`. Raises as `keyset_iter()`.
+    time, the waits of `throttle` not counted. A chunk has `.number`, `.position` and
+    `.queryset`, its key range as a queryset. One query a chunk, and one at the start if
+    `bounded`. Raises as `keyset_iter()`.
     """
     size = one_size(size, chunk_size)
     refuse_both(size, target_seconds)
@@ -158,47 +164,8 @@ def chunks(
         checked_max_bytes(max_bytes),
         checked_seconds(target_seconds),
     )
-    plan = _keyset_plan(queryset, "chunks", sizing, after, until, bounded, retries)
+    plan = _keyset_plan(queryset, "chunks", sizing, after, until, bounded, retries, throttle)
     return LazyChunks(plan.chunked(sizing))
-
-
-@overload
-def partitions(queryset: Queries[Any], n: int) -> list[Partition]: ...
-@overload
-def partitions(queryset: Queries[Any], *, size: int) -> Iterable[Partition]: ...
-def partitions(
-    queryset: Queries[Any], n: int | None = None, *, size: int | None = None
-) -> Iterable[Partition]:
-    """Divide the rows into key ranges that together are the queryset, each row in exactly one.
-
-    `partitions(n)` returns a list of at most `n` of about equal rows: by the planner's
-    statistics on PostgreSQL, in a few queries at any size of table; elsewhere, and where
-    the statistics say too little, by a COUNT and one query along the index for each.
-    `partitions(size=5000)` returns a lazy iterable of partitions of exactly so many rows,
-    which are counted along the index, one query for each; the last one has what is left.
-
-    The first is open at its beginning and the last at its end, so that every row has its
-    partition, wherever it is inserted. Each has `.number`, the expected `.rows` and a
-    `.token`, which is also its text. docs/tasks.md has what to do with them.
-
-    Raises at the call: KeysetError for a query without an order to walk by, TypeError or
-    ValueError for other wrong arguments.
-    """
-    number, rows = checked_parts(n, size)
-    keyset = keyset_of(checked_queryset(queryset, "partitions"))
-    return SizedPartitions(keyset, rows) if rows else even_partitions(keyset, number)
-
-
-def partition(queryset: Any, partition: Partition | str) -> QuerySet[Any, Any]:
-    """Return the rows of a partition, or of its token, in the order of the keys. No query.
-
-    What is filtered or ordered further is so within the partition. The filters need not be
-    those that the partition was made with; model and order must be the same.
-    Raises InvalidPosition for a token that is none of this model and order, or was changed.
-    """
-    keyset = keyset_of(checked_queryset(queryset, "partition"))
-    after, until = KeyRange.of(keyset, partition)
-    return keyset.filter(after, until, connections[planning_alias(keyset.source)])
 
 
 def _keyset_plan(
@@ -209,6 +176,7 @@ def _keyset_plan(
     until: Any,
     bounded: Any,
     retries: Any,
+    throttle: Any,
 ) -> KeysetPlan:
     checked_choice(bounded, "bounded", BOUNDED)
     keyset = keyset_of(checked_queryset(queryset, function))
@@ -218,6 +186,7 @@ def _keyset_plan(
         keyset,
         _position(keyset, after),
         _position(keyset, until),
+        throttle=checked_throttle(throttle),
         bounded=bounded,
         retries=checked_retries(retries),
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -14,6 +15,7 @@ from django.db.models.signals import post_migrate
 from django.test.utils import setup_databases, teardown_databases
 from pytest_django import DjangoDbBlocker
 
+from chunkqs import pytest_plugin
 from tests.support import databases, models
 from tests.support.leftovers import Leftovers
 from tests.support.pgbouncer import Pgbouncer
@@ -22,11 +24,16 @@ from tests.support.transient_errors import EVERY
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # Where chunkqs is not installed, pytest does not find its plugin by itself.
+    if not config.pluginmanager.is_registered(pytest_plugin):
+        config.pluginmanager.register(pytest_plugin)
     # After each flush it would make 4 permissions for each model.
     post_migrate.disconnect(dispatch_uid="django.contrib.auth.management.create_permissions")
     for mark in (
         "database(*vendors): the test is for postgresql, mysql or sqlite alone",
         "django(major, minor): the test needs this Django or a newer one",
+        "once_per_database: the same with every Django and driver; see noxfile.py",
+        "celery: the test needs Celery",
         "pgbouncer: the test needs pgbouncer and a PostgreSQL server to put it in front of",
     ):
         config.addinivalue_line("markers", mark)
@@ -122,6 +129,14 @@ def nothing_left_open() -> Iterator[Leftovers]:
     leftovers = Leftovers("default")
     yield leftovers
     leftovers.check()
+
+
+@pytest.fixture
+def interrupts() -> Iterator[None]:
+    """Let interrupts arrive: a shell has what it runs in the background ignore them."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(scope="session")

@@ -1,17 +1,35 @@
 """Settings of the test suite: one variable, DATABASE_URL, picks the database.
 
 Without it the suite runs on an embedded PostgreSQL, which `tests.support.databases`
-starts for the session when the first test asks for a database.
+starts for the session when the first test asks for a database. TEST_DRIVER names the one
+driver that may be imported, where several are installed.
 """
 
-from importlib.util import find_spec
+import sys
 from pathlib import Path
 from typing import Any
 
 from environ import Env
 
 EMBEDDED = "postgres://postgres@/chunkqs"
+DRIVERS = {
+    "psycopg2": ["psycopg2"],
+    "psycopg": ["psycopg", "psycopg_pool"],
+    "mysql": ["MySQLdb"],
+    "sqlite": [],
+}
 env = Env()
+
+
+def hide_drivers(but: str) -> None:
+    """Let imports of the other drivers fail, as if they were not installed."""
+    for driver, modules in DRIVERS.items():
+        if driver != but:
+            sys.modules.update(dict.fromkeys(modules))  # type: ignore[arg-type]
+
+
+if driver := env.str("TEST_DRIVER", ""):
+    hide_drivers(but=driver)
 
 
 def database(url: str) -> dict[str, Any]:
@@ -39,15 +57,13 @@ INSTALLED_APPS = [
     "django.contrib.contenttypes",
     "django.contrib.messages",
     "django.contrib.sessions",
+    "chunkqs",
     "tests.support",
 ]
 if DATABASES["default"]["ENGINE"].endswith("postgresql"):
     INSTALLED_APPS += ["django.contrib.postgres", "tests.support.postgresql"]
-#: Of other packages, where they are installed (tests/ecosystem).
-OPTIONAL_APPS = [name for name in ("silk",) if find_spec(name)]
-INSTALLED_APPS += OPTIONAL_APPS
 # Tables of apps without migrations are made first, and point to those of contenttypes.
-MIGRATION_MODULES = dict.fromkeys(["admin", "auth", "contenttypes", "sessions", *OPTIONAL_APPS])
+MIGRATION_MODULES = dict.fromkeys(["admin", "auth", "contenttypes", "sessions"])
 
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 SECRET_KEY = "only for tests"

@@ -8,6 +8,7 @@ subclass in a file of its own and name it in `chunkqs.databases.DATABASES`.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from django.db import Error, NotSupportedError
@@ -22,6 +23,7 @@ from .answers import (
     CopyReader,
     Explanation,
     RepeatedWork,
+    Scope,
     TransientError,
 )
 from .statistics import Distribution, Step
@@ -100,6 +102,11 @@ class Database:
     has_numbered_types = False
     """Whether there are types (ENUM, SET) that are sorted by number but compared as text."""
 
+    has_sessions = True
+    """Whether a connection has a state of its own that decides which rows it shows."""
+
+    shares_snapshots = False
+    """Whether one transaction can take over the snapshot of another."""
     writes_jsonb = False
     """Whether the text of a document is always the same for the same document, as jsonb's."""
 
@@ -109,6 +116,19 @@ class Database:
     def __init__(self, connection: BaseDatabaseWrapper) -> None:
         self.connection = connection
 
+    @property
+    def is_seen_by_others(self) -> bool:
+        """Whether other connections see the same database."""
+        return True
+
+    def export_snapshot(self) -> str:
+        """Return the name of the snapshot of the transaction that runs, for others."""
+        raise NotImplementedError
+
+    def joined_snapshot(self, name: str) -> AbstractContextManager[None]:
+        """Let the block run in a read-only transaction with another one's snapshot."""
+        raise NotImplementedError
+
     def explain(self, statement: Statement) -> Explanation | None:
         """Ask the planner about `statement`: one EXPLAIN; None where there is no such planner."""
         return None
@@ -117,6 +137,24 @@ class Database:
     def explains(self) -> bool:
         """Whether `explain()` has an answer."""
         return type(self).explain is not Database.explain
+
+    def replication_lag(self) -> float:
+        """Return how many seconds a replica is behind: one query, on it or on its primary."""
+        raise NotImplementedError
+
+    @property
+    def knows_replication_lag(self) -> bool:
+        """Whether `replication_lag()` has an answer."""
+        return type(self).replication_lag is not Database.replication_lag
+
+    def active_queries(self) -> int:
+        """Return how many other queries run on this database: one query."""
+        raise NotImplementedError
+
+    @property
+    def knows_active_queries(self) -> bool:
+        """Whether `active_queries()` has an answer."""
+        return type(self).active_queries is not Database.active_queries
 
     def repeated_work(self, statement: Statement) -> RepeatedWork | None:
         """Ask the planner what `statement`, which reads one chunk, does with many more rows."""
@@ -132,6 +170,10 @@ class Database:
     def value_in_step(self, type: str, step: Step, share: float) -> tuple[str, tuple[Any, ...]]:
         """Return the SQL of the value that lies so far from the low end of a step to the other."""
         raise NotImplementedError
+
+    def scope(self) -> Scope | None:
+        """Read in which tenant, schema and role the session is; None where it has none."""
+        return None
 
     def session(self, statement: Statement) -> Session | None:
         """Return what reads and compares the sessions that `statement` runs in, without a query.
@@ -159,8 +201,12 @@ class Database:
         """Return whether the server still has `cursor`, open on the caller's connection."""
         return True
 
-    def cancel(self, driver_connection: Any) -> None:
-        """Ask the server to end the query that another thread runs on `driver_connection`."""
+    def cancel_handle(self, driver_connection: Any) -> Any:
+        """Return what another thread needs to cancel the query of a connection that is in use."""
+        return driver_connection
+
+    def cancel(self, handle: Any) -> None:
+        """Ask the server to end the query that runs on the connection of `cancel_handle()`."""
 
     def discard_cursor(self, cursor: CursorWrapper) -> None:
         """Forget a server-side cursor that the server has no more, without a query."""
@@ -224,6 +270,16 @@ class Database:
     def type_name(self, column_type: Any) -> str:
         """Return a type's name for messages. May ask the database."""
         return str(column_type)
+
+    def null_test(self, sql: str, operator: str, is_column: bool) -> str:
+        """Return the condition that a column or expression `IS NULL`, or `IS NOT NULL`."""
+        return f"{sql} {operator}"
+
+    def is_view(self, table: str) -> bool:
+        """Ask whether a table is a view: one query."""
+        with self.connection.cursor() as cursor:
+            known = self.connection.introspection.get_table_list(cursor)
+        return any(one.name == table and one.type == "v" for one in known)
 
     def sort_length(self, position: tuple[Any, ...]) -> int:
         """Return how many bytes of its values a row at `position` must be sorted by to be in its

@@ -126,6 +126,7 @@ def open_private(
 def _open(
     connection: BaseDatabaseWrapper, statement: Statement, explanation: Explanation | None
 ) -> PrivateConnection:
+    """Open a private connection. Raise SessionMismatch where it might show other rows."""
     session = session_of(connection, statement)
     with errors_as_mismatch("the session could not be read"):
         session.survey(explanation)

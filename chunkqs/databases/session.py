@@ -87,6 +87,20 @@ class Session(ABC):
         Raise SessionMismatch where the new session might show other rows.
         """
 
+    @abstractmethod
+    def describe(self, explanation: Explanation | None) -> Any:
+        """Read the caller's session, in a form that pickles, for other processes to compare with.
+
+        Raise SessionMismatch where no other session could stand in for it.
+        """
+
+    @abstractmethod
+    def compare_with(self, described: Any) -> None:
+        """Compare this session with one that another connection has described.
+
+        Raise SessionMismatch where this one might show other rows.
+        """
+
     def cursor(self, driver_connection: Any) -> CursorWrapper:
         """Make an ordinary cursor on the private connection, which the caller's watchers see."""
         with lend_driver_connection(self.connection, driver_connection) as lent:

@@ -32,7 +32,13 @@ class SQLite(Database):
     bounds_compared_expressions = True
     nests_union_members = True
     indexes_end_with_key = True
+    has_sessions = False
     finds_parametrized_expressions = False
+
+    @property
+    def is_seen_by_others(self) -> bool:
+        """Whether the database is a file: one in memory is its connection's own."""
+        return not self.connection.is_in_memory_db()  # type: ignore[attr-defined]
 
     def repeated_work(self, statement: Statement) -> RepeatedWork | None:
         """Look for a temporary B-tree for the whole order; SQLite doesn't say of how many rows.
@@ -60,9 +66,9 @@ class SQLite(Database):
         """Return whether `error` says that the connection or cursor was closed."""
         return error is not None and bool(CLOSED.search(str(error)))
 
-    def cancel(self, driver_connection: Any) -> None:
+    def cancel(self, handle: Any) -> None:
         """Interrupt the query, from whichever thread."""
-        driver_connection.interrupt()
+        handle.interrupt()
 
     def likely_transport(self, field: Any) -> Transport:
         """Return an expression: a column's value is converted by the type that it was declared

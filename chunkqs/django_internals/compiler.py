@@ -18,6 +18,9 @@ from django.db.models.sql.compiler import SQLCompiler
 
 from .expressions import unfold
 
+#: A selected column as SQL with its parameters.
+Column = tuple[str, tuple[Any, ...]]
+
 #: The unit that moves between the stages: raw rows as the driver gave them.
 Block = list[tuple[Any, ...]]
 
@@ -44,7 +47,7 @@ class Extra(NamedTuple):
 
     column: Expression
     shown_by: Expression | None = None
-    """A column that serves as well, if it is selected anyway."""
+    """A column that serves as well, if it is fetched anyway."""
 
 
 # Django 5.2, 6.0, 6.1: as_sql() fills compiler.select, klass_info, annotation_col_map
@@ -88,18 +91,20 @@ class _ExtraColumns(SQLCompiler):
         places: list[int] = []
         known, width = _places(select)
         for extra in self.extra:
-            place = self._known_place(extra.shown_by or extra.column, known)
-            if place is None:
+            shown = self._compiled_column(extra.shown_by or extra.column)
+            if (place := known.get(shown)) is None:
                 place = width + len(columns)
-                columns.append((extra.column, self.compile(extra.column), None))
+                column = self._compiled_column(extra.column)
+                columns.append((extra.column, column, None))
+                known[column] = place
             places.append(place)
         self.extra_places, self.extra_width = places, width + len(columns)
         # Django's own come last: they are those of DISTINCT, which the order decides about.
         return [*columns, *super().get_extra_select(order_by, select)]
 
-    def _known_place(self, expression: Expression, known: dict[str, int]) -> int | None:
+    def _compiled_column(self, expression: Expression) -> Column:
         sql, params = self.compile(expression)
-        return None if params else known.get(sql)
+        return sql, tuple(params)
 
 
 def fetched_width(compiler: Any) -> int:
@@ -113,16 +118,6 @@ def with_extra_columns(compiler_class: Any) -> Any:
     return type(compiler_class.__name__, (_ExtraColumns, compiler_class), {})
 
 
-# Django 5.2, 6.0, 6.1: a Query is compiled by the compiler of its kind of statement.
-def statement_of(query: Any, alias: str) -> Statement | None:
-    """Return the statement of a subquery; None where it cannot have rows."""
-    try:
-        sql, params = query.get_compiler(using=alias).as_sql()
-    except EmptyResultSet:
-        return None
-    return Statement(sql, tuple(params))
-
-
 # Django 5.2, 6.0, 6.1: compile() writes a resolved expression as it stands in the query.
 def compile_expression(
     expression: Any, queryset: QuerySet[Any, Any], connection: BaseDatabaseWrapper
@@ -132,13 +127,12 @@ def compile_expression(
     return Statement(sql, tuple(params))
 
 
-def _places(select: Any) -> tuple[dict[str, int], int]:
-    """Return where each selected column without parameters stands, and the width of all."""
-    known: dict[str, int] = {}
+def _places(select: Any) -> tuple[dict[Column, int], int]:
+    """Return where each selected column stands, and the width of all."""
+    known: dict[Column, int] = {}
     width = 0
     for expression, (sql, params), _ in select:
-        if not params:
-            known.setdefault(sql, width)
+        known.setdefault((sql, tuple(params)), width)
         width += len(unfold(expression))
     return known, width
 

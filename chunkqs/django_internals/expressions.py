@@ -11,9 +11,10 @@ from typing import Any
 
 from django.core.exceptions import FieldError
 from django.db.models.expressions import Col as Col
-from django.db.models.expressions import ColPairs, Ref, Subquery, Value
-from django.db.models.functions import Cast
-from django.db.models.sql import Query
+from django.db.models.expressions import ColPairs, Func, RawSQL, Ref, Subquery, Value
+from django.db.models.functions import Cast, Collate
+from django.db.models.sql import Query as Query
+from django.db.models.sql.where import ExtraWhere
 from django.utils.tree import Node
 
 
@@ -81,6 +82,8 @@ def arguments_of(expression: Any) -> list[Any]:
     """Return what an expression was made with, without the expressions."""
     if isinstance(expression, Node):
         return [expression.connector, expression.negated]
+    if isinstance(expression, ExtraWhere):
+        return [expression.sqls, expression.params]
     args, kwargs = getattr(expression, "_constructor_args", ((), {}))
     bound = inspect.signature(type(expression).__init__).bind_partial(expression, *args, **kwargs)
     _, *given = bound.arguments.items()
@@ -98,15 +101,37 @@ def is_constant(expression: Any) -> bool:
     return all(type(part) in (Value, Cast) for part in flattened(expression))
 
 
+#: Parts whose value, or order, is not for Django to know.
+OPEN = (Func, RawSQL, Collate)
+
+
+# Django 5.2, 6.0, 6.1: expressions of its own, but for those that are given SQL or a function's
+# name, have one value for a row, in the order of its type.
+def is_known(expression: Any) -> bool:
+    """Return whether an expression is made of parts alone that Django knows the value of."""
+    return all(
+        type(part).__module__.startswith("django.") and type(part) not in OPEN
+        for part in flattened(expression)
+    )
+
+
+# Django 5.2, 6.0, 6.1: Func.set_returning says that there is a row for each of several values.
+def returns_rows(expression: Any) -> bool:
+    """Return whether an expression says that it makes several rows of one."""
+    return any(getattr(part, "set_returning", False) for part in flattened(expression))
+
+
+# Django 5.2, 6.0, 6.1: the conditions of extra() are no expressions, but stand among them.
 def is_expression(value: Any) -> bool:
-    return hasattr(value, "resolve_expression")
+    return hasattr(value, "resolve_expression") or isinstance(value, ExtraWhere)
 
 
 def parts_of(expression: Any) -> list[Any]:
     """Return the expressions in an expression; None for one that it may have and lacks."""
     if isinstance(expression, Node):
         return list(expression.children)
-    return list(expression.get_source_expressions())
+    own = getattr(expression, "get_source_expressions", None)
+    return list(own()) if own else []
 
 
 # Django 5.2, 6.0, 6.1: a column of a table is a Col, of the alias and field that it was made by.

@@ -84,7 +84,7 @@ def key_column(
 ) -> KeyColumn:
     """Return `expression`, which `source` has resolved, as a key column."""
     nullable = _is_nullable(expression, info.outer_joined)
-    known = fingerprint(expression, source)
+    known = fingerprint(expression, source.query)
     return KeyColumn(expression, descending, nulls_first, nullable, known, tie_breaker)
 
 
@@ -100,7 +100,9 @@ def reversed_name(name: str) -> str:
 
 def _is_nullable(expression: Any, outer_joined: frozenset[str]) -> bool:
     if isinstance(expression, Col):
-        return expression.target.null or expression.alias in outer_joined
+        field = expression.target
+        # A table that Django has not made may be a view, whose columns can all be NULL.
+        return field.null or expression.alias in outer_joined or not field.model._meta.managed
     if isinstance(expression, Value):
         return expression.value is None
     if type(expression) is Count:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
+from ..databases.answers import Scope
 from ..databases.base import Database
 from ..databases.transport import Transport
 from ..django_internals.expressions import field_of
@@ -28,6 +29,10 @@ class Lessons:
     """Whether the database has said which type each column is of."""
     doubtful: dict[int, Any] = field(default_factory=dict)
     """The columns whose values may not be comparable with what they are read as; their types."""
+    has_own_types: bool = False
+    """Whether a column is of a type of the user's own, which is compared by their rules."""
+    scope: Scope | None = None
+    """In which tenant, schema and role the walk began, once that is known."""
     sort_length: int = 0
     """How many bytes of each value to sort by; 0 leaves that to the database."""
 
@@ -52,6 +57,7 @@ class Lessons:
                 raise inexact(column, database.type_name(column_type), reason)
             if database.is_doubtful(column_type):
                 self.doubtful[number] = column_type
+                self.has_own_types = True
             transports.append(transport)
         self.transports, self.knows_types = tuple(transports), True
         return self.transports != before

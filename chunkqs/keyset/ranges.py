@@ -45,7 +45,7 @@ class Segment(NamedTuple):
     """Rows that lie together in an order, and the part of them that is asked for."""
 
     columns: Columns
-    """The order within, whose first column has no NULLs."""
+    """The order within, whose first column has no NULLs. None where all are the same."""
     start: Position | None
     end: Position | None
     nulls: tuple[tuple[KeyColumn, str], ...] = ()
@@ -54,6 +54,10 @@ class Segment(NamedTuple):
 
 def segments(whole: Segment, database: Database) -> Iterator[Segment]:
     """Divide the part of an order that is asked for by NULLs, the nearest segment first."""
+    if not whole.columns:
+        if whole.start is None:  # nothing is after the one place that there is
+            yield whole
+        return
     first, *rest = whole.columns
     if not first.nullable:
         yield whole

@@ -21,14 +21,14 @@ from django.db.models import (
 from django.db.models.functions import Now, Random
 
 from ..databases import database_of
-from ..django_internals.expressions import Col, field_of, flattened, unfold
+from ..django_internals.expressions import Col, field_of, flattened, returns_rows, unfold
 from ..django_internals.queries import QueryInfo, is_reversed
 from ..errors import KeysetError
 from .columns import KeyColumn, key_column, name_of
 from .lessons import ADVICE
 
-#: Types that some database cannot compare, or that a position cannot hold, by class name.
-WITHOUT_ORDER = {"HStoreField", "RangeField", "BaseSpatialField", "SearchVectorField"}
+#: Fields of types that cannot be compared, by class name.
+WITHOUT_ORDER = {"HStoreField", "BaseSpatialField"}
 #: Functions with a new value in each query, by their names in SQL and in Django 6.1.
 VOLATILE = re.compile(
     r"\b(?:RAND|RANDOM|(?:GEN_)?RANDOM_?UUID|UUID|UUIDV?[47]|UUID_V[47]|NOW|SYSDATE"
@@ -50,6 +50,8 @@ def refuse_column(expression: Any, connection: BaseDatabaseWrapper) -> None:
     """Raise KeysetError if `expression` is nothing to walk along. No query."""
     if expression.contains_over_clause:
         raise refusal("order by a window function", "its value depends on all rows")
+    if returns_rows(expression):
+        raise refusal("order by a function that returns a set", "it makes several rows of one")
     if any(_is_volatile(part) for part in flattened(expression)):
         raise refusal(
             "random order" if _is_random(expression) else "order by the current time",
@@ -173,6 +175,8 @@ def _is_total(columns: Sequence[KeyColumn], model: type[Model], info: QueryInfo)
 def _unique_sets(model: type[Model]) -> Iterator[set[Field[Any, Any]]]:
     options = model._meta
     yield set(options.pk_fields)
+    if not options.managed:
+        return  # what such a model declares, nobody has made
     for field in options.local_concrete_fields:
         if field.unique and not field.null:
             yield {field}

@@ -7,7 +7,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from ..databases import database_of
 from ..django_internals.compiler import Block, Statement
-from ..keyset.checks import lost, repeated, went_back
+from ..keyset.checks import incomparable, lost, repeated, went_back
 from ..keyset.lessons import inexact
 from ..keyset.query import KeysetQuery
 from ..keyset.ranges import Position
@@ -24,38 +24,63 @@ class OrderCheck:
         self._connection = connection
         self._database = database_of(connection)
 
-    def finds_its_rows(self, block: Block, goes_on: bool) -> bool:
-        """Return whether the first block's positions find their rows, where that isn't sure.
+    def check_doubtful(self, query: KeysetQuery, block: Block) -> None:
+        """Raise KeysetError if values of types of the user's own don't compare as they are read.
 
-        It is where the database names the types of its columns, and what it says of them is
-        known to travel unchanged. Else one query; False may mean that the row is gone by now.
+        One query, for the first rows that have such values.
         """
-        doubtful = self._query.lessons.doubtful
-        if doubtful:
-            self._check_doubtful(block)
-            return True
-        if self._database.knows_types or not goes_on:
-            return True
-        return self._finds(self._query.position(block[-1]))
-
-    def _check_doubtful(self, block: Block) -> None:
-        """Raise KeysetError where values of types of the user's own don't compare as read."""
-        number, column_type = next(iter(self._query.lessons.doubtful.items()))
-        column = self._query.keyset.columns[number]
-        positions = map(self._query.position, reversed(block))
-        places = self._query.lessons.doubtful
-        whole = (one for one in positions if all(one[place] is not None for place in places))
-        position = next(whole, None)
+        doubtful = query.lessons.doubtful
+        if not doubtful:
+            return
+        positions = map(query.position, reversed(block))
+        position = next(
+            (one for one in positions if all(one[n] is not None for n in doubtful)), None
+        )
+        if position is None:
+            return
+        number, column_type = next(iter(doubtful.items()))
+        column, name = query.keyset.columns[number], self._database.type_name(column_type)
         try:
             with transaction.atomic(self._connection.alias):
-                found = position is None or self._finds(position)
-                found = found and self._database.shows_values_whole()
+                found = self._finds(position) and self._database.shows_values_whole()
         except INCOMPARABLE as error:
-            name = self._database.type_name(column_type)
             raise inexact(column, name, f"is not compared with its text ({error})") from error
         if not found:
-            name = self._database.type_name(column_type)
             raise inexact(column, name, "is not found by its text")
+        doubtful.clear()
+
+    def is_an_order(self, last: Position, start: Position | None, mark: Position | None) -> bool:
+        """Return whether the database finds the `last` row of a chunk, which may be deleted by now.
+
+        Asked before a second chunk, unless the order is of columns alone, whose types are known
+        to travel unchanged; of values that only the database knows how to compare, of each chunk.
+        Raises KeysetError where the chunk after `start` comes around to the walk's first rows.
+        """
+        if self._query.is_proven:
+            return self._query.is_of_columns or self._finds(last)
+        try:
+            with transaction.atomic(self._connection.alias):
+                if start and mark and self._rows(self._query.rows_again(start, last, mark)):
+                    raise went_back(self._query.keyset)
+                return self._finds(last)
+        except INCOMPARABLE as error:
+            raise incomparable(self._query.keyset, error) from error
+
+    def check_kinds(self, mark: Position | None, last: Position) -> None:
+        """Raise KeysetError for numbers and texts in one column of a view.
+
+        SQLite orders them as they are, but compares them by the type of a column beneath.
+        """
+        query = self._query
+        if self._database.knows_types or query.is_proven or mark is None:
+            return
+        mixed = [
+            column
+            for column, *values in zip(query.keyset.columns, mark, last, strict=True)
+            if None not in values and len({isinstance(value, str) for value in values}) > 1
+        ]
+        if mixed and self._database.is_view(query.keyset.source.model._meta.db_table):
+            raise inexact(mixed[0], "number or text", "is not compared as it is sorted")
 
     def _finds(self, position: Position) -> bool:
         found = self._rows(self._query.rows_at(position))

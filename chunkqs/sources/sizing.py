@@ -24,6 +24,8 @@ FIRST_ROWS = 8
 FIRST_BOUNDED_ROWS = 100
 #: From one fetch to the next; 8 rows have grown to 2,000 after four fetches.
 GROWTH = 4
+#: How many times larger or smaller a chunk that is to take a given time may be than the last.
+STEP = 16
 #: Past some thousand rows a larger chunk saves no time, it only holds more memory.
 MOST_ROWS = 2000
 #: A row's container, instance and state, beside its values.
@@ -61,8 +63,14 @@ class FixedSize:
     def block_arrived(self, number: int) -> None:
         """Note that a block of so many rows has arrived."""
 
+    def next_turn(self, waited: float) -> None:
+        """Note that the next block is asked for, after a wait that is no part of the work."""
+
     def observe(self, block: Block, rows: Sequence[Any]) -> None:
         """Learn from raw rows and the rows that were built of them."""
+
+    def learn(self, row_bytes: float) -> None:
+        """Learn how many bytes a row takes, where the rows themselves are elsewhere."""
 
     def limit(self, block: Block) -> int:
         """Return how many rows to hold at most of raw rows like these."""
@@ -85,41 +93,52 @@ class GrowingSize(FixedSize):
 
     def observe(self, block: Block, rows: Sequence[Any]) -> None:
         """Grow, but not past what `max_bytes` holds of rows like these."""
-        self.rows = max(1, min(self.rows * self.growth, MOST_ROWS, self._limit(block, rows)))
+        self.learn(built_bytes(block, rows))
+
+    def learn(self, row_bytes: float) -> None:
+        """Grow, but not past what `max_bytes` holds of rows of so many bytes."""
+        limit = int(self.max_bytes // row_bytes)
+        self.rows = max(1, min(self.rows * self.growth, MOST_ROWS, limit))
 
     def limit(self, block: Block) -> int:
         """Return how many rows like these `max_bytes` holds."""
-        return max(1, min(MOST_ROWS, self._limit(block, ()))) if block else self.rows
-
-    def _limit(self, block: Block, rows: Sequence[Any]) -> int:
-        return int(self.max_bytes // built_bytes(block, rows))
+        if not block:
+            return self.rows
+        return max(1, min(MOST_ROWS, int(self.max_bytes // built_bytes(block, ()))))
 
 
 class TimedSize(GrowingSize):
     """As many rows as one turn of the caller's loop gets through in `seconds`.
 
-    A turn is from one chunk's arrival to the request for the next one's, so it counts
-    the caller's work and the fetch. The size at most doubles and at least halves from
-    turn to turn: one slow turn says little.
+    A turn is from the query for one chunk to the query for the next, so it counts the fetch and
+    the caller's work, but no wait for a throttle. The first turns are of a few rows, and say
+    little of many: from turn to turn the size changes by `STEP` times at most.
     """
 
     def __init__(self, max_bytes: int, seconds: float) -> None:
         super().__init__(max_bytes)
         self.seconds = seconds
-        self._last: tuple[float, int] | None = None
+        self._most = self.rows
+        self._began: float | None = None
+        self._number = 0
+
+    def next_turn(self, waited: float) -> None:
+        """Aim the next chunk at `seconds`, by the turn that ends with this."""
+        now = time.monotonic()
+        if self._began is not None and self._number:
+            taken = max(now - self._began - waited, 1e-6)
+            aim = self._number * self.seconds / taken
+            self.rows = max(1, round(min(max(aim, self._number / STEP), self._number * STEP)))
+            self.rows = min(self.rows, self._most)
+        self._began, self._number = now, 0
 
     def block_arrived(self, number: int) -> None:
-        """Aim the next chunk at `seconds`, by the turn that ended with this block."""
-        now = time.monotonic()
-        if self._last is not None:
-            began, rows = self._last
-            aim = rows * self.seconds / max(now - began, 1e-6)
-            self.rows = max(1, int(min(max(aim, rows / 2), rows * 2)))
-        self._last = (now, number)
+        """Note the rows that the turn is about."""
+        self._number = number
 
-    def observe(self, block: Block, rows: Sequence[Any]) -> None:
-        """Keep under what `max_bytes` holds of rows like these."""
-        self.rows = max(1, min(self.rows, self._limit(block, rows)))
+    def learn(self, row_bytes: float) -> None:
+        """Keep under what `max_bytes` holds of rows of so many bytes."""
+        self._most = max(1, int(self.max_bytes // row_bytes))
 
 
 @dataclass(frozen=True)

@@ -26,6 +26,7 @@ from . import small_result
 from .cursor import CursorSource, ListSource, Source, TransactionSource, close_cursor
 from .read_ahead import ReadAheadSource
 from .retries import Retries
+from .running import RunningQuery
 from .sizing import Sizing, row_bound, row_bytes
 from .slow_start import SlowStart
 
@@ -69,6 +70,7 @@ class Stream:
         wishes: Wishes,
         by_keyset: Callable[[], OpenSource],
         extra: tuple[Extra, ...] = (),
+        opening: RunningQuery | None = None,
     ) -> None:
         self._queryset = queryset
         self._connection = connection
@@ -76,6 +78,7 @@ class Stream:
         self._sizing = sizing
         self._wishes = wishes
         self._by_keyset = by_keyset
+        self._opening = opening or RunningQuery()
         self._extra = extra
         self._slow_start: SlowStart | None = None
 
@@ -237,7 +240,7 @@ class Stream:
         statement, compiler, _ = self._compile(limit + 1)
         if statement is None:
             return []
-        with self._connection.cursor() as cursor:
+        with self._connection.cursor() as cursor, self._opening.waiting(cursor):
             self._database.execute(cursor, statement, compiler)
             return list(cursor.fetchall())
 
@@ -251,7 +254,8 @@ class Stream:
     ) -> CursorWrapper:
         """Run `statement` on `cursor`, which is closed if that fails."""
         try:
-            self._database.execute(cursor, statement, compiler)
+            with self._opening.waiting(cursor):
+                self._database.execute(cursor, statement, compiler)
         except BaseException:
             close_cursor(cursor)
             raise

@@ -23,7 +23,9 @@ from ..keyset.ranges import Position
 from ..keyset.tokens import encode
 from ..sources.copy_stream import CopyStream
 from ..sources.keyset import KeysetSource, read_types
+from ..sources.pacing import Throttle
 from ..sources.retries import Retries
+from ..sources.running import RunningQuery
 from ..sources.sizing import Sizing
 from ..sources.stream import OpenSource, Stream, Wishes
 from .missing_index import warn_of_missing_index
@@ -43,11 +45,15 @@ class Plan(ABC):
     until: Position | None = None
     whole_chunks: bool = False
     """Whether the caller gets the rows a chunk at a time, so that they are built so."""
+    throttle: Throttle | None = None
+    """Says how long to wait before each chunk."""
 
     method: ClassVar[str]
 
     @abstractmethod
-    def open(self, connection: BaseDatabaseWrapper) -> tuple[OpenSource, Positioner | None]:
+    def open(
+        self, connection: BaseDatabaseWrapper, opening: RunningQuery
+    ) -> tuple[OpenSource, Positioner | None]:
         """Open the source of a walk; say where its raw rows stand, if they have positions."""
 
     @abstractmethod
@@ -108,7 +114,9 @@ class StreamPlan(Plan):
 
     method = "stream"
 
-    def open(self, connection: BaseDatabaseWrapper) -> tuple[OpenSource, Positioner | None]:
+    def open(
+        self, connection: BaseDatabaseWrapper, opening: RunningQuery
+    ) -> tuple[OpenSource, Positioner | None]:
         queryset = self.queryset.using(connection.alias)
         query = KeysetQuery(self.keyset, connection) if self.keyset else None
         if query is not None:
@@ -121,6 +129,7 @@ class StreamPlan(Plan):
             self.wishes,
             by_keyset=partial(_open_by_keyset, queryset, connection),
             extra=tuple(query.extra) if query else (),
+            opening=opening,
         )
         opened = stream.open()
         return opened, query.position if query else None
@@ -166,7 +175,9 @@ class KeysetPlan(Plan):
 
     method = "keyset_iter"
 
-    def open(self, connection: BaseDatabaseWrapper) -> tuple[OpenSource, Positioner | None]:
+    def open(
+        self, connection: BaseDatabaseWrapper, opening: RunningQuery
+    ) -> tuple[OpenSource, Positioner | None]:
         keyset = self.needed_keyset()
         retries = Retries(connection, self.queryset.model._meta.label, self.retries)
         query = KeysetQuery(keyset, connection)

@@ -17,6 +17,8 @@ from ..errors import StreamInterrupted
 from ..hydration.origins import UNKNOWN, Place
 from ..keyset.ranges import Position
 from ..sources.cursor import Source
+from ..sources.pacing import Pacing
+from ..sources.running import RunningQuery
 from ..sources.sizing import FixedSize, row_bound
 from .build import Builder, Built
 from .foreign import builder
@@ -75,6 +77,7 @@ class Walk:
         self._source: Source | None = None
         self._builder: Builder | None = None
         self._process = os.getpid()
+        self._opening = RunningQuery()
         self._given = Given(plan.after, iter(()), 0)
         self.number = -1
         """The number of the chunk at hand, from 0."""
@@ -199,6 +202,7 @@ class Walk:
         if not self.is_going:  # ended from elsewhere while the source was opened
             self._refuse_early_end()
             return []
+        self._sizes.next_turn(self._pacing.wait() if self._pacing else 0.0)
         block = self._source.fetch(self._sizes.rows)
         if block:
             self._sizes.block_arrived(len(block))
@@ -209,9 +213,11 @@ class Walk:
         self._alias = plan.queryset.db
         self._connection = connections[self._alias]
         self._errors = (Error, self._connection.Database.Error, OSError)
-        opened, self._positioner = plan.open(self._connection)
+        opened, self._positioner = plan.open(self._connection, self._opening)
         self._source = opened.source
         self.is_written = opened.is_written
+        if plan.throttle is not None:
+            self._pacing = Pacing(plan.throttle, plan.queryset.model._meta.label)
         self._sizes = plan.sizing.start(opened.source.blocks_held, row_bound(opened.compiler))
         self._builder = builder(
             plan, opened, self._positioner, self._fetch, self._sizes, self._alias
@@ -220,10 +226,11 @@ class Walk:
 
     # What _open() sets.
     _alias: str
-    _connection: Any
+    _connection: Any = None
     _errors: tuple[type[Exception], ...] = (Error,)
     _sizes: FixedSize
     _positioner: Positioner | None = None
+    _pacing: Pacing | None = None
 
     def leave(self) -> None:
         """End the walk by its own iterator: it was closed or dropped."""
@@ -252,10 +259,11 @@ class Walk:
     def _cancel(self) -> None:
         """Ask the server to end the query that another thread waits for."""
         source = self._source
-        if source is None:
-            return
         try:
-            source.cancel()
+            if source is not None:
+                source.cancel()
+            else:
+                self._opening.cancel()
         except self._errors as error:
             logger.debug("Could not cancel the query of a walk: %s", error)
 

@@ -99,12 +99,12 @@ def test_a_task_cancelled_in_a_fetch_leaves_nothing_open(
                 pass
 
         task = asyncio.ensure_future(read())
-        await asyncio.sleep(0.03)
+        await asyncio.sleep(0.05)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
 
-    with slow_queries(0.02):
+    with slow_queries(0.3):
         async_to_sync(cancelled)()
     nothing_left_open.check()
 

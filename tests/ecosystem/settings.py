@@ -18,6 +18,7 @@ APPS = [
     "modelcluster",
     "polymorphic",
     "rest_framework",
+    "silk",
     "simple_history",
     "taggit",
     "tree_queries",

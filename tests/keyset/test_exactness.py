@@ -113,8 +113,8 @@ def test_a_token_names_the_same_row_in_another_session(
 
 def tokens_of(queryset: Any) -> list[str]:
     """Return the tokens of all rows, or none where the session is refused."""
-    rows = keyset_iter(queryset, chunk_size=1000)
     try:
+        rows = keyset_iter(queryset, chunk_size=1000)
         return [rows.position for _ in rows if rows.position is not None]
     except KeysetError:
         return []

@@ -33,8 +33,7 @@ MODULES = package(Path(chunkqs.__file__).parent)
 #: What may stand where it does, and why.
 EXCEPTIONS = {
     ("queryset.py", "_queryset_class"): "what Manager.from_queryset(), which is documented, sets",
-    ("databases/postgresql/psycopg.py", "._adapters"): "psycopg's: it can be set in no other way",
-    ("databases/postgresql/copy_out.py", ".select"): "a selector's, of Python's `selectors`",
+    ("arguments.py", "'_max_workers'"): "a standard executor's, which says it nowhere else",
 }
 
 

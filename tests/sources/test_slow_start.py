@@ -15,6 +15,7 @@ from django.db.models import QuerySet
 from django.test import override_settings
 
 from chunkqs import SlowStartWarning, stream
+from chunkqs.settings import MAX_PRIVATE_CONNECTIONS
 from chunkqs.sources import slow_start
 from tests.support.leftovers import Leftovers
 from tests.support.models import Event
@@ -159,3 +160,26 @@ def test_a_closed_stream_gives_its_place_back(
                 break
             with stream(events, private=True) as rows:
                 next(iter(rows))
+
+
+@server
+def test_many_async_streams_hold_no_more_connections_than_they_may(
+    events: QuerySet[Event], nothing_left_open: Leftovers
+) -> None:
+    """Each is in the midst of its rows when the backends are counted."""
+
+    async def several() -> int:
+        streams = [stream(events.order_by("pk")) for _ in range(20)]
+        iterators = [aiter(rows) for rows in streams]
+        for iterator in iterators:
+            await anext(iterator)
+        held = await sync_to_async(nothing_left_open.new_now)()
+        for iterator in iterators:
+            assert len([row async for row in iterator]) == ROWS - 1
+        await sync_to_async(connections.close_all)()
+        return len(held)
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SlowStartWarning)
+        # The threads' own connection, and as many private ones as are allowed.
+        assert asyncio.run(several()) <= 1 + MAX_PRIVATE_CONNECTIONS

@@ -156,6 +156,13 @@ def is_for_typing(tree: ast.AST, name: str) -> bool:
     return all(id(use) in annotations or is_set(use) for use in uses)
 
 
+def is_of_another_kind(node: ast.AST) -> bool:
+    """Return whether `node` is `selector.select` or `ops.quote_name`, which queries have too."""
+    owner = node.value if isinstance(node, ast.Attribute) else None
+    name = getattr(owner, "id", getattr(owner, "attr", None))
+    return name in {"ops", "selector"}
+
+
 def undocumented_attributes(module: Module) -> Iterator[Offence]:
     """Rule 2, attributes: only `django_internals` uses those that Django doesn't document."""
     if module.room == INTERNALS:
@@ -165,6 +172,8 @@ def undocumented_attributes(module: Module) -> Iterator[Offence]:
             foreign = node.attr not in module.own_names
             if foreign or (not is_own(node.value) and node.attr in private_names()):
                 yield module.offence(node, f"a private name of somebody else's, .{node.attr}")
+        if is_of_another_kind(node):
+            continue
         if isinstance(node, ast.Attribute) and node.attr in names_of_queries() - module.own_names:
             yield module.offence(node, f"an undocumented name of Django's queries, .{node.attr}")
         if text := fetched_by_name(node):

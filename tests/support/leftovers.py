@@ -49,6 +49,10 @@ class Leftovers:
         if self.vendor in BACKENDS:
             assert self.new_backends() == set()
 
+    def new_now(self) -> set[int]:
+        """Number the sessions that were opened since and are open now."""
+        return backends(self.alias) - self.before
+
     def new_backends(self) -> set[int]:
         """Number the sessions that were opened since, and stay open."""
         until = time.monotonic() + PATIENCE_SECONDS

@@ -16,6 +16,7 @@ from typing import NamedTuple
 ROOMS = [
     "management",
     "face",
+    "parallel",
     "partitions",
     "walks",
     "sources",

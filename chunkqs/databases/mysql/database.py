@@ -5,21 +5,24 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from math import prod
 from typing import Any
 
-from django.db import Error
+from django.db import Error, NotSupportedError, OperationalError
 from django.db.backends.utils import CursorWrapper
 
 from ...django_internals.compiler import Statement
-from ...django_internals.connections import close_apart, connect_apart
-from ..answers import MANY_HASHED, MANY_SORTED, Explanation, RepeatedWork, TransientError
+from ...django_internals.connections import connect_driver
+from ..answers import MANY_HASHED, MANY_SORTED, Explanation, RepeatedWork, Scope, TransientError
 from ..base import Database, Result
 from ..transport import VALUE, Transport
 from .session import MySQLSession
 from .sort_length import MOST_BYTES, sort_length
 from .transports import LIKELY, ColumnType, exact
 
+#: Account, role and database of a session.
+SCOPE = "concat_ws(' ', current_user(), current_role(), database())"
 #: Client errors: server has gone away, connection lost (twice).
 LOST = {2006, 2013, 2055}
 #: Also: closed by this side, shutdown, killed while it ran or before, closed for idleness.
@@ -29,8 +32,14 @@ CONFLICTS = {1205, 1213}
 #: MariaDB's max_statement_time, MySQL's max_execution_time.
 TIMEOUTS = {1969, 3024}
 
-#: Seconds to wait for a connection to cancel a query by, if it comes from a pool.
-CANCEL_TIMEOUT = 2.0
+
+#: Of MariaDB since 10.5.1 and of MySQL since 8.0.22.
+REPLICA_STATUS = "SHOW REPLICA STATUS"
+LAGS = ("seconds_behind_source", "seconds_behind_master")
+ACTIVE_QUERIES = """
+SELECT COUNT(*) FROM information_schema.PROCESSLIST
+WHERE COMMAND = 'Query' AND DB = DATABASE() AND ID <> CONNECTION_ID()
+"""
 
 
 class MySQL(Database):
@@ -56,6 +65,31 @@ class MySQL(Database):
         rows = sum(prod(tables) for tables in selects.values())
         return Explanation(round(rows), 0, json.dumps(steps, default=str))
 
+    def replication_lag(self) -> float:
+        """Ask a replica; raise NotSupportedError on a primary, which does not know.
+
+        OperationalError where the replica does not replicate: it would never catch up.
+        """
+        with self.connection.cursor() as cursor:
+            cursor.execute(REPLICA_STATUS)
+            names = [column[0].lower() for column in cursor.description]
+            channels = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+        if not channels:
+            raise NotSupportedError(
+                f"{self.connection.alias!r} is no replica, and a primary of {self.label} does not "
+                "know how far behind its replicas are. Name the alias of a replica: using=."
+            )
+        lags = [one[name] for one in channels for name in LAGS if name in one]
+        if None in lags or not lags:
+            raise OperationalError(f"The replica {self.connection.alias!r} does not replicate.")
+        return float(max(lags))
+
+    def active_queries(self) -> int:
+        """Count the clients whose queries run, without this one."""
+        with self.connection.cursor() as cursor:
+            cursor.execute(ACTIVE_QUERIES)
+            return int(cursor.fetchone()[0])
+
     def repeated_work(self, statement: Statement) -> RepeatedWork | None:
         """Look for `Using filesort`, and for subqueries that are read as a whole."""
         explanation = self.explain(statement)
@@ -65,6 +99,13 @@ class MySQL(Database):
         if any(_gathers(step) for step in steps):
             return RepeatedWork.MATCH
         return None
+
+    def scope(self) -> Scope:
+        """Read the account, its role and the database that tables are looked up in."""
+        with self.connection.cursor() as cursor:
+            cursor.execute(f"SELECT {SCOPE}")
+            (value,) = cursor.fetchone()
+        return Scope(SCOPE, value)
 
     def session(self, statement: Statement) -> MySQLSession:
         """Return the session with its variables, role and database."""
@@ -119,19 +160,25 @@ class MySQL(Database):
         """Return what SQL calls the type."""
         return column_type.name
 
+    def null_test(self, sql: str, operator: str, is_column: bool) -> str:
+        """Compare an expression with NULL: MariaDB takes STDDEV() of columns that cannot be NULL
+        for something else in HAVING."""
+        if is_column:
+            return f"{sql} {operator}"
+        return f"{sql} <=> NULL" if operator == "IS NULL" else f"NOT ({sql} <=> NULL)"
+
     def sort_length(self, position: tuple[Any, ...]) -> int:
         """Count the bytes of long texts, of which the first ones alone are sorted by."""
         return sort_length(position, self.label)
 
-    def cancel(self, driver_connection: Any) -> None:
+    def cancel_handle(self, driver_connection: Any) -> int:
+        """Return the connection's number, which no other thread may ask it for."""
+        return int(driver_connection.thread_id())
+
+    def cancel(self, handle: int) -> None:
         """Send KILL QUERY, by a second connection."""
-        number = driver_connection.thread_id()
-        apart = connect_apart(self.connection, CANCEL_TIMEOUT)
-        try:
-            with apart.create_cursor() as cursor:
-                cursor.execute(f"KILL QUERY {number}")
-        finally:
-            close_apart(apart)
+        with closing(connect_driver(self.connection)) as apart, closing(apart.cursor()) as cursor:
+            cursor.execute(f"KILL QUERY {handle}")
 
     def sorted_by(self, statement: Statement, length: int) -> Statement:
         """Set `max_sort_length` for the one statement."""

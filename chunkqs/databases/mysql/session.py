@@ -100,6 +100,16 @@ class MySQLSession(Session):
         self._read()
         compare(remembered.visible(), self._caller.visible())
 
+    def describe(self, explanation: Explanation | None) -> SessionFacts:
+        """Read the caller's session: 3 queries, and one for each table."""
+        self._read()
+        return self._caller
+
+    def compare_with(self, described: SessionFacts) -> None:
+        """Read this session and compare: 3 queries, and one for each table."""
+        self._read()
+        compare(described.visible(), self._caller.visible())
+
     def _read(self) -> list[Table]:
         """Read the caller's session; return the tables of the statement."""
         refuse_session_functions(self.statement.sql)

@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from typing import Any
 
-from django.db import Error
+from django.db import Error, transaction
 from django.db.backends.utils import CursorWrapper
 from django.db.transaction import atomic, set_rollback
 
 from ...django_internals.compiler import Statement
 from ...django_internals.values import Conversion
-from ..answers import CopyFormat, CopyReader, Explanation, RepeatedWork, TransientError
+from ..answers import CopyFormat, CopyReader, Explanation, RepeatedWork, Scope, TransientError
 from ..base import Cursor, Database, Result
 from ..statistics import Distribution, Step
 from ..transport import Transport
 from .copying import cells_of, copy_statement
-from .plan import explain
+from .plan import read_plan
 from .psycopg import Driver, driver_of
 from .repeated_work import repeated_work
+from .scope import read_scope
 from .session import PostgreSQLSession
 from .statistics import distributions, value_sql
 from .transports import LIKELY, LIKELY_MOMENTS, TEXT, exact, may_hold_floats, moment
@@ -38,6 +40,22 @@ LEADING_WORD = re.compile(r"[a-z0-9]*")
 ACTIVE = 1
 
 
+REPLICATION_LAG = """
+SELECT coalesce(CASE
+    WHEN NOT pg_catalog.pg_is_in_recovery() THEN
+        (SELECT extract(epoch FROM max(replay_lag)) FROM pg_catalog.pg_stat_replication)
+    WHEN pg_catalog.pg_last_wal_receive_lsn() <> pg_catalog.pg_last_wal_replay_lsn() THEN
+        extract(epoch FROM pg_catalog.clock_timestamp()
+                           - pg_catalog.pg_last_xact_replay_timestamp())
+END, 0)
+"""
+ACTIVE_QUERIES = """
+SELECT pg_catalog.count(*) FROM pg_catalog.pg_stat_activity
+WHERE datname = pg_catalog.current_database() AND backend_type = 'client backend'
+AND state = 'active' AND pid <> pg_catalog.pg_backend_pid()
+"""
+
+
 class PostgreSQL(Database):
     """PostgreSQL, directly or behind pgbouncer."""
 
@@ -47,6 +65,7 @@ class PostgreSQL(Database):
     compares_rows = True
     reads_ranges_apart = True
     reads_nulls_by_index_order = True
+    shares_snapshots = True
     knows_types = True
     names_derived_columns = True
     writes_jsonb = True
@@ -60,7 +79,36 @@ class PostgreSQL(Database):
     def explain(self, statement: Statement) -> Explanation | None:
         """Read rows and width off the top of the plan."""
         with self.connection.cursor() as cursor:
-            return explain(cursor, statement).explanation
+            return read_plan(cursor, statement).explanation
+
+    def export_snapshot(self) -> str:
+        """Return the snapshot's name, which is good until the transaction ends."""
+        with self.connection.cursor() as cursor:
+            cursor.execute("SELECT pg_catalog.pg_export_snapshot()")
+            return str(cursor.fetchone()[0])
+
+    @contextmanager
+    def joined_snapshot(self, name: str) -> Iterator[None]:
+        """Begin a transaction and set its snapshot before its first query."""
+        alias = self.connection.alias
+        with transaction.atomic(using=alias, durable=True), self.connection.cursor() as cursor:
+            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
+            cursor.execute(f"SET TRANSACTION SNAPSHOT '{name}'")
+            yield
+
+    def replication_lag(self) -> float:
+        """Ask a replica how old the last transaction is that it has replayed, unless it has
+        replayed all that it has received; ask a primary about the slowest of its replicas."""
+        return float(self._figure(REPLICATION_LAG))
+
+    def active_queries(self) -> int:
+        """Count the clients whose queries run, without this one."""
+        return int(self._figure(ACTIVE_QUERIES))
+
+    def _figure(self, sql: str) -> Any:
+        with self.connection.cursor() as cursor:
+            cursor.execute(sql)
+            return cursor.fetchone()[0]
 
     def repeated_work(self, statement: Statement) -> RepeatedWork | None:
         """Look for large sorts and hashes in the plan."""
@@ -74,6 +122,11 @@ class PostgreSQL(Database):
     def value_in_step(self, type: str, step: Step, share: float) -> tuple[str, tuple[Any, ...]]:
         """Compute the value where the type has arithmetic, else take the nearer end."""
         return value_sql(type, step, share)
+
+    def scope(self) -> Scope:
+        """Read the roles, the schemas that names are looked up in, and the variables that
+        policies of row-level security name: one query, or two where there are some."""
+        return read_scope(self.connection)
 
     def session(self, statement: Statement) -> PostgreSQLSession:
         """Return the session with its settings, role and search path."""
@@ -107,9 +160,9 @@ class PostgreSQL(Database):
             )
             return asking.fetchone() is not None
 
-    def cancel(self, driver_connection: Any) -> None:
+    def cancel(self, handle: Any) -> None:
         """Send a cancel request, by a connection of the driver's own."""
-        driver_connection.cancel()
+        handle.cancel()
 
     def discard_cursor(self, cursor: CursorWrapper) -> None:
         """Forget the cursor without CLOSE, which would abort the transaction that runs now."""

@@ -24,7 +24,7 @@ CALL = re.compile(
 )
 
 
-def explain(cursor: CursorWrapper, statement: Statement) -> Plan:
+def read_plan(cursor: CursorWrapper, statement: Statement) -> Plan:
     """Plan `statement`: one EXPLAIN, which locks its relations until the transaction ends."""
     cursor.execute(f"EXPLAIN (VERBOSE, FORMAT JSON) {statement.sql}", statement.params)
     (answer,) = cursor.fetchone()

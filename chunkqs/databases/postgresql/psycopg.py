@@ -16,6 +16,14 @@ from ..base import Cursor
 from .copy_out import Psycopg2Copy, Psycopg3Copy
 
 INVALID_CURSOR_NAME = "34000"
+#: Where connect() of psycopg 3.1 to 3.3 puts the types of the context that it is given.
+ADAPTERS = "_adapters"
+
+
+def assign(driver_connection: Any, attributes: dict[str, Any]) -> None:
+    """Set attributes of a driver connection, one after the other."""
+    for name, value in attributes.items():
+        setattr(driver_connection, name, value)
 
 
 class State(NamedTuple):
@@ -114,9 +122,8 @@ class Psycopg2(Driver):
 
     def begin_snapshot(self, driver_connection: Any) -> None:
         """Set the level by its name."""
-        driver_connection.autocommit = False
-        driver_connection.isolation_level = "REPEATABLE READ"
-        driver_connection.readonly = True
+        level = "REPEATABLE READ"
+        assign(driver_connection, {"autocommit": False, "isolation_level": level, "readonly": True})
 
     def state(self, driver_connection: Any) -> State:
         """Return attributes and typecasters."""
@@ -176,23 +183,19 @@ class Psycopg3(Driver):
         """Copy the loaders and dumpers that were registered on the connection."""
         from psycopg.adapt import AdaptersMap
 
-        target._adapters = AdaptersMap(source.adapters)
+        assign(target, {ADAPTERS: AdaptersMap(source.adapters)})
 
     def begin_snapshot(self, driver_connection: Any) -> None:
         """Set the level by its number, and prepare none of the FETCHes, which are all alike."""
         from psycopg import IsolationLevel
 
-        driver_connection.autocommit = False
-        driver_connection.isolation_level = IsolationLevel.REPEATABLE_READ
-        driver_connection.read_only = True
-        driver_connection.prepare_threshold = None
+        level = IsolationLevel.REPEATABLE_READ
+        assign(driver_connection, {"autocommit": False, "isolation_level": level})
+        assign(driver_connection, {"read_only": True, "prepare_threshold": None})
 
     def state(self, driver_connection: Any) -> State:
-        """Return attributes.
-
-        `_adapters` is where connect() of psycopg 3.1 to 3.3 puts the types of its context.
-        """
-        names = ("prepare_threshold", "_adapters", "read_only", "isolation_level", "autocommit")
+        """Return attributes, types among them."""
+        names = ("prepare_threshold", ADAPTERS, "read_only", "isolation_level", "autocommit")
         return State({name: getattr(driver_connection, name) for name in names})
 
     def closing_steps(
@@ -205,8 +208,7 @@ class Psycopg3(Driver):
 def _restore(driver_connection: Any, state: State) -> None:
     """Leave a connection as it was, or closed, so that nobody else gets it as it is."""
     try:
-        for name, value in state.attributes.items():
-            setattr(driver_connection, name, value)
+        assign(driver_connection, state.attributes)
         for types, before in state.types:
             types.clear()
             types.update(before)

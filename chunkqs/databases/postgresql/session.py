@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
 from django.db import transaction
@@ -15,7 +15,7 @@ from ...django_internals.connections import lend_driver_connection
 from ..answers import Explanation
 from ..session import Session, SessionMismatch, compare
 from .facts import SessionFacts, StatementFacts, read_facts
-from .plan import Plan, called, explain, session_functions, without_literals
+from .plan import Plan, called, read_plan, session_functions, without_literals
 from .pooler import require_second_process
 from .psycopg import State, driver_of
 
@@ -28,6 +28,9 @@ NEWER_SETTINGS = {170000: {"transaction_timeout": "0"}}
 
 #: Settings that two sessions with the same rows may differ in: pgbouncer writes the first.
 INDIFFERENT = {"application_name", "transaction_timeout", *OWN_SETTINGS}
+
+#: Tables, as schema and name.
+Relations = Collection[tuple[str, str]]
 
 IDLE = 0  # psycopg2 and psycopg 3 number the states of a transaction as libpq does
 
@@ -65,18 +68,22 @@ class PostgreSQLSession(Session):
         self._driver.begin_snapshot(driver_connection)
         with self.cursor(driver_connection) as cursor:
             self._carry_over(cursor, driver_connection.info)
-            plan = explain(cursor, self.statement)
-            private, touched = self._read(cursor, plan)
+            self._compare(cursor, self._caller, self._plan.relations)
+
+    def _compare(self, cursor: CursorWrapper, caller: SessionFacts, relations: Relations) -> None:
+        """Plan the statement to lock what it reads, and compare: 2 queries."""
+        plan = read_plan(cursor, self.statement)
+        private, touched = self._read(cursor, plan)
         compare(
-            {**self._caller.visible(INDIFFERENT), "server": self._caller.server},
+            {**caller.visible(INDIFFERENT), "server": caller.server},
             {**private.visible(INDIFFERENT), "server": private.server},
         )
-        if self._plan.relations and self._plan.relations != plan.relations:
+        if relations and relations != plan.relations:
             raise SessionMismatch("the statement reads other tables there")
-        if shadowed := sorted({*self._caller.temporary_tables}.intersection(touched.relations)):
+        if shadowed := sorted({*caller.temporary_tables}.intersection(touched.relations)):
             raise SessionMismatch("the caller has a temporary table", f"in place of {shadowed[0]}")
         self._refuse_dependent(private, touched, plan)
-        if private.pid == self._caller.pid:
+        if private.pid == caller.pid:
             require_second_process(self.connection.connection)
 
     def _carry_over(self, cursor: CursorWrapper, info: Any) -> None:
@@ -131,9 +138,19 @@ class PostgreSQLSession(Session):
                 {**new.visible(INDIFFERENT), **new.held()},
             )
             self._refuse_secured(new)
-            plan = explain(cursor, self.statement)
+            plan = read_plan(cursor, self.statement)
             new, touched = self._read(cursor, plan)
         self._refuse_dependent(new, touched, plan)
+
+    def describe(self, explanation: Explanation | None) -> tuple[SessionFacts, Relations]:
+        """Read the caller's session: one query."""
+        self.survey(explanation)
+        return self._caller, self._plan.relations
+
+    def compare_with(self, described: tuple[SessionFacts, Relations]) -> None:
+        """Compare, in a transaction that is open: 2 queries."""
+        with self.connection.cursor() as cursor:
+            self._compare(cursor, *described)
 
     def _read(self, cursor: CursorWrapper, plan: Plan) -> tuple[SessionFacts, StatementFacts]:
         return read_facts(cursor, plan.relations, plan.functions | called(self.statement.sql))

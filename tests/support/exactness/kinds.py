@@ -14,6 +14,11 @@ from django.db import connections, models
 from django.utils.module_loading import import_string
 
 Model = type[models.Model]
+Fields = dict[str, Any]
+
+#: The fields of the tables made here, as they were without rows: Django reads one, which a driver
+#: may not be able to.
+FIELDS: dict[str, Fields] = {}
 
 
 @dataclass(frozen=True)
@@ -45,11 +50,16 @@ def unmanaged(table: str, **fields: Any) -> Model:
 
 def inspected(table: str, alias: str = "default", key: str = "id") -> Model:
     """Return the model that `inspectdb` writes for a table with an integer key."""
+    fields = FIELDS.get(table) or inspected_fields(table, alias)
+    own = {name: field.clone() for name, field in fields.items() if name != key}
+    return unmanaged(table, **{key: models.BigIntegerField(primary_key=True)}, **own)
+
+
+def inspected_fields(table: str, alias: str = "default") -> Fields:
     connection = connections[alias]
     with connection.cursor() as cursor:
         rows = connection.introspection.get_table_description(cursor, table)
-    fields = {row.name: inspected_field(connection, table, row) for row in rows if row.name != key}
-    return unmanaged(table, **{key: models.BigIntegerField(primary_key=True)}, **fields)
+    return {row.name: inspected_field(connection, table, row) for row in rows}
 
 
 def inspected_field(connection: Any, table: str, row: Any) -> models.Field[Any, Any]:
@@ -82,6 +92,7 @@ def create(name: str, kind: Kind) -> None:
     """Make the table of a kind. The keys are in another order than the values."""
     run(f"DROP TABLE IF EXISTS {name}")
     run(f"CREATE TABLE {name} (id integer PRIMARY KEY, v {kind.type} NULL)")
+    FIELDS[name] = inspected_fields(name)
     values = [*kind.values, None] * 2
     keys = random.Random(9).sample(range(1, len(values) + 1), len(values))
     rows = [part for row in zip(keys, values, strict=True) for part in row]

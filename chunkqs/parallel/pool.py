@@ -1,0 +1,221 @@
+"""Worker processes, each with Django set up, that leave nothing behind."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import pickle
+import signal
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future, ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import suppress
+from multiprocessing.connection import wait
+from multiprocessing.context import SpawnContext, SpawnProcess
+from multiprocessing.process import BaseProcess
+from typing import Any
+
+import django
+from django.conf import settings
+from django.db import NotSupportedError, connections
+
+from ..errors import WorkerDied
+from ..keyset.keyset import Keyset
+from .job import Job, Outcome, Task, unpickled
+
+#: Seconds that a worker has to end when it is asked to.
+PATIENCE = 5.0
+#: Partitions that a worker has at most: one that it works on, and the next.
+TASKS_EACH = 2
+
+
+class QuietProcess(SpawnProcess):
+    """A process that Ctrl-C does not reach, from its first moment on: it is for the parent."""
+
+    def start(self) -> None:
+        """Start with the signal held back, which `_begin()` will ignore."""
+        if not hasattr(signal, "pthread_sigmask"):  # Windows
+            super().start()
+            return
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            super().start()
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+class RecordingContext(SpawnContext):
+    """Starts processes by `spawn`, and keeps them in mind."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.started: list[BaseProcess] = []
+
+    def Process(self, *args: Any, **options: Any) -> Any:  # type: ignore[override]
+        """Make a process, which the caller will start."""
+        process = QuietProcess(*args, **options)
+        self.started.append(process)
+        return process
+
+
+class WorkerPool:
+    """Processes that work on the tasks of one job."""
+
+    def __init__(self, workers: int, job: Job) -> None:
+        self._context = RecordingContext()
+        # Which process works on which task: written without a lock, which a killed process
+        # would never give back.
+        self._slots = self._context.RawArray("q", workers * TASKS_EACH)
+        self._tasks: list[Task | None] = [None] * len(self._slots)
+        self._futures: list[Future[Outcome] | None] = [None] * len(self._slots)
+        self._executor = ProcessPoolExecutor(
+            workers,
+            mp_context=self._context,
+            initializer=_begin,
+            initargs=(_surroundings(), job.pickled(), self._slots),
+        )
+
+    def submit(self, task: Task) -> Future[Outcome]:
+        """Let a worker take the task up."""
+        slot = next(n for n, one in enumerate(self._futures) if one is None or one.done())
+        self._tasks[slot] = task
+        self._futures[slot] = future = self._executor.submit(_run, slot, task)
+        return future
+
+    def death(self, keyset: Keyset) -> WorkerDied:
+        """Return the error that says which worker ended, how, and what it was working on."""
+        # This waits for the others, which the executor terminates when one has died.
+        self._executor.shutdown(wait=True, cancel_futures=True)
+        dead = sorted((process.exitcode or 0 for process in self._context.started), key=_suspicion)
+        codes = {process.pid: process.exitcode or 0 for process in self._context.started}
+        working = {pid: self._tasks[slot] for slot, pid in enumerate(self._slots) if pid}
+        pid = min(working, key=lambda pid: _suspicion(codes.get(pid, 0)), default=None)
+        task = None if pid is None else working[pid]
+        if pid is not None and task is not None:
+            return WorkerDied(
+                f"A worker {_ending(codes[pid])} in the middle of its work. {task.note(keyset)} "
+                "What it had done of that is not known here.",
+                task.token(keyset),
+            )
+        return WorkerDied(
+            f"A worker {_ending(dead[0])} before it had any work. Workers import the main module: "
+            'a script has to call parallel() under `if __name__ == "__main__":`.'
+        )
+
+    def close(self) -> None:
+        """End the workers: at once, whatever they are working on."""
+        if any(future is not None and not future.done() for future in self._futures):
+            self._signal(lambda process: process.terminate())
+            wait([process.sentinel for process in self._alive()], PATIENCE)
+            self._signal(lambda process: process.kill())
+        self._executor.shutdown(wait=True, cancel_futures=True)
+        for process in self._context.started:
+            if process.pid is not None:
+                process.join()
+
+    def _alive(self) -> list[BaseProcess]:
+        return [process for process in self._context.started if process.is_alive()]
+
+    def _signal(self, send: Callable[[BaseProcess], None]) -> None:
+        for process in self._alive():
+            with suppress(ProcessLookupError):
+                send(process)
+
+
+def _suspicion(code: int) -> int:
+    """Rank exit codes by how likely a process with it died first: of a signal, or by itself,
+    before it was terminated along with the others."""
+    if code < 0 and code != -signal.SIGTERM:
+        return 0
+    return {0: 3, -signal.SIGTERM: 2}.get(code, 1)
+
+
+def _ending(code: int) -> str:
+    if code < 0:
+        return f"was ended by {signal.Signals(-code).name}"
+    return f"ended with exit code {code}"
+
+
+def is_pool_broken(error: BaseException) -> bool:
+    """Return whether a worker ended before its task did."""
+    return isinstance(error, BrokenProcessPool)
+
+
+def refuse_without_children() -> None:
+    """Raise NotSupportedError where this process may start no others: a daemonic one."""
+    if multiprocessing.current_process().daemon:
+        raise NotSupportedError(
+            "parallel(): this process is daemonic, such as Celery's prefork workers are, and may "
+            "have no children. Give threads, executor=ThreadPoolExecutor(), or a task of its own "
+            "to each of partitions(), or run the worker with --pool=threads."
+        )
+
+
+def _surroundings() -> tuple[str | None, bytes]:
+    """Return where the settings are, and the databases as this process has them now.
+
+    In a test run they are not those of the settings.
+    """
+    databases = {alias: connections[alias].settings_dict for alias in connections}
+    return getattr(settings, "SETTINGS_MODULE", None), pickle.dumps(databases)
+
+
+# What a worker knows. Set once, when it begins.
+_pickled: bytes
+_slots: Any
+_failure: BaseException | None = None
+
+
+def _begin(surroundings: tuple[str | None, bytes], pickled: bytes, slots: Any) -> None:
+    """Set Django up in a worker. What goes wrong is raised by its first task."""
+    global _pickled, _slots, _failure
+    _pickled, _slots = pickled, slots
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if hasattr(signal, "pthread_sigmask"):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    try:
+        _set_up(*surroundings)
+    except BaseException as error:
+        _failure = error
+
+
+def _set_up(module: str | None, databases: bytes) -> None:
+    if module is not None:
+        os.environ["DJANGO_SETTINGS_MODULE"] = module
+    django.setup()
+    for alias, config in pickle.loads(databases).items():
+        # In place: a connection may have been made of it already.
+        connections.settings.setdefault(alias, {}).update(config)
+
+
+def _end_with_parent() -> None:
+    """End the worker when the parent was killed, and nobody is left to end it."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait([parent.sentinel])
+        os._exit(1)
+
+
+def _run(slot: int, task: Task) -> Outcome:
+    _slots[slot] = os.getpid()
+    try:
+        if _failure is not None:
+            raise _failure
+        return unpickled(_pickled).run(task)
+    except Exception as error:
+        if _is_transportable(error):
+            raise
+        raise RuntimeError(f"{type(error).__qualname__}: {error}") from error
+    finally:
+        _slots[slot] = 0
+
+
+def _is_transportable(error: Exception) -> bool:
+    """Return whether an error comes through a pickle. One that doesn't would break the pool."""
+    try:
+        pickle.loads(pickle.dumps(error))
+    except Exception:
+        return False
+    return True
