@@ -277,8 +277,8 @@ class Walk:
         self._given = Given(self.position, iter(()), 0)
         for _ in given.items:
             pass
-        # It holds this walk, by what fetches for it.
-        self._builder = None
+        self._forget_built()
+        self._builder = None  # it holds this walk, by what fetches for it
         source, self._source = self._source, None
         if source is None:
             return
@@ -291,6 +291,9 @@ class Walk:
         """Hand out no row in a forked process: what is open is the parent's."""
         for _ in self._given.items:
             pass
+        self._forget_built()
+
+    def _forget_built(self) -> None:
         if self._builder is not None:
             self._builder.forget()
 
