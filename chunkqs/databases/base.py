@@ -201,8 +201,12 @@ class Database:
         """Return whether the server still has `cursor`, open on the caller's connection."""
         return True
 
-    def cancel(self, driver_connection: Any) -> None:
-        """Ask the server to end the query that another thread runs on `driver_connection`."""
+    def cancel_handle(self, driver_connection: Any) -> Any:
+        """Return what another thread needs to cancel the query of a connection that is in use."""
+        return driver_connection
+
+    def cancel(self, handle: Any) -> None:
+        """Ask the server to end the query that runs on the connection of `cancel_handle()`."""
 
     def discard_cursor(self, cursor: CursorWrapper) -> None:
         """Forget a server-side cursor that the server has no more, without a query."""
@@ -266,6 +270,16 @@ class Database:
     def type_name(self, column_type: Any) -> str:
         """Return a type's name for messages. May ask the database."""
         return str(column_type)
+
+    def null_test(self, sql: str, operator: str, is_column: bool) -> str:
+        """Return the condition that a column or expression `IS NULL`, or `IS NOT NULL`."""
+        return f"{sql} {operator}"
+
+    def is_view(self, table: str) -> bool:
+        """Ask whether a table is a view: one query."""
+        with self.connection.cursor() as cursor:
+            known = self.connection.introspection.get_table_list(cursor)
+        return any(one.name == table and one.type == "v" for one in known)
 
     def sort_length(self, position: tuple[Any, ...]) -> int:
         """Return how many bytes of its values a row at `position` must be sorted by to be in its

@@ -83,6 +83,14 @@ def not_at_its_position(keyset: Keyset) -> KeysetError:
     )
 
 
+def incomparable(keyset: Keyset, error: Exception) -> KeysetError:
+    """Return the error for an order whose values the database doesn't compare."""
+    return KeysetError(
+        f"A walk by keyset cannot follow the order of {_label(keyset)} ({_names(keyset)}): the "
+        f"database does not compare a value of it with its text ({str(error).strip()}).{ADVICE}"
+    )
+
+
 def went_back(keyset: Keyset) -> KeysetError:
     """Return the error for a chunk that does not come after the one before."""
     return KeysetError(

@@ -33,11 +33,11 @@ class PageQuery(KeysetQuery):
         else:
             yield from (partial(self._of_one, segment) for segment in segments)
 
-    def learn(self, column_types: Sequence[Any], block: Block) -> bool:
+    def learn_length(self, block: Block) -> bool:
         """Learn from each row: the first that is shown becomes a position, too, not only the
         last that is read."""
-        learn = super().learn
-        return any(learn(column_types, [raw_row]) for raw_row in block)
+        learn = super().learn_length
+        return any(learn([raw_row]) for raw_row in block)
 
     def _of_one(self, segment: Open, limit: int) -> Statement:
         return self._sorted(super()._trimmed(segment(limit)))

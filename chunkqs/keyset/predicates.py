@@ -9,12 +9,13 @@ from typing import Any, NamedTuple
 from django.core.exceptions import EmptyResultSet
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import BooleanField
-from django.db.models.expressions import Col, Expression
+from django.db.models.expressions import Expression
 from django.db.models.sql.compiler import SQLCompiler
 
 from ..databases import database_of
 from ..databases.answers import Scope
 from ..databases.base import Database
+from ..django_internals.expressions import Col
 from ..django_internals.lookups import RowLookup
 from .columns import KeyColumn
 from .ranges import Columns, Comparison, Position, Range, Segment, bound_of, ranges_after
@@ -25,6 +26,8 @@ class ColumnSql(NamedTuple):
 
     sql: str
     params: tuple[Any, ...]
+    is_column: bool
+    database: Database
 
     def steered(self) -> ColumnSql:
         """Return the column as one that no index is looked for."""
@@ -64,7 +67,7 @@ class KeyRange(RowLookup):
         if not self.ranges:
             raise EmptyResultSet
         database = database_of(connection)
-        columns = [_column_sql(each, compiler) for each in self.expressions]
+        columns = [_column_sql(each, compiler, database) for each in self.expressions]
         guard, params = _conjunction(self.guard, columns, self.position)
         if database.prefers_or_to_order and len(self.ranges) > 1:
             columns = [column.steered() for column in columns]
@@ -74,10 +77,10 @@ class KeyRange(RowLookup):
         return (f"({guard} AND ({sql}))" if self.guard else f"({sql})"), tuple(params)
 
 
-def _column_sql(expression: Any, compiler: SQLCompiler) -> ColumnSql:
+def _column_sql(expression: Any, compiler: SQLCompiler, database: Database) -> ColumnSql:
     sql, params = compiler.compile(expression)
-    sql = sql if isinstance(expression, Col) else f"({sql})"
-    return ColumnSql(sql, tuple(params))
+    is_column = isinstance(expression, Col)
+    return ColumnSql(sql if is_column else f"({sql})", tuple(params), is_column, database)
 
 
 def _conjunction(
@@ -94,7 +97,8 @@ def _conjunction(
 def _written(test: Comparison, columns: Sequence[ColumnSql]) -> str:
     compared = [columns[index].sql for index in test.columns]
     if not test.has_values:
-        return f"{compared[0]} {test.operator}"
+        _, _, is_column, database = columns[test.columns[0]]
+        return database.null_test(compared[0], test.operator, is_column)
     if len(compared) == 1:
         return f"{compared[0]} {test.operator} %s"
     return f"({', '.join(compared)}) {test.operator} ({', '.join(['%s'] * len(compared))})"

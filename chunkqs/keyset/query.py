@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import QuerySet
-from django.db.models.expressions import Col, OrderBy
+from django.db.models.expressions import OrderBy
 from django.db.models.sql.compiler import SQLCompiler
 
 from ..databases import database_of
@@ -22,7 +22,7 @@ from ..django_internals.compiler import (
     compile_select,
     fetched_width,
 )
-from ..django_internals.expressions import is_known
+from ..django_internals.expressions import Col, is_known
 from ..django_internals.queries import as_intervals, ordered_by, restrict, without_lock
 from .access_path import access_path_of
 from .checks import check_block
@@ -171,7 +171,7 @@ class KeysetQuery:
 
     def learn(self, column_types: Sequence[Any], block: Block) -> bool:
         """Learn from a block how to read rows like these; return whether to read it again."""
-        return self.learn_types(column_types) or (bool(block) and self.learn_length(block[-1]))
+        return self.learn_types(column_types) or (bool(block) and self.learn_length(block))
 
     def learn_types(self, column_types: Sequence[Any]) -> bool:
         """Learn from the types of all columns of a raw row, as the database names them.
@@ -184,10 +184,10 @@ class KeysetQuery:
         types = [column_types[place] for place in self._compiled.places[len(self.places) :]]
         return self.lessons.learn_types(types, self.keyset.columns, self.database)
 
-    def learn_length(self, last: Sequence[Any]) -> bool:
-        """Learn from the last raw row of a block whether to sort by more of each value, and read
-        the block again."""
-        return self.lessons.learn_length(self.position(last), self.database)
+    def learn_length(self, block: Block) -> bool:
+        """Learn from the last row of a block whether to sort by more of each value, and read it
+        again."""
+        return self.lessons.learn_length(self.position(block[-1]), self.database)
 
     def position(self, raw_row: Sequence[Any]) -> Position:
         """Return the position of a raw row that one of the statements fetched."""

@@ -15,10 +15,8 @@ from dataclasses import replace
 from itertools import takewhile
 from typing import Any, NamedTuple
 
-from django.db.models.expressions import Col
-
 from ..databases.base import Database
-from ..django_internals.expressions import aliases
+from ..django_internals.expressions import Col, aliases
 from .columns import KeyColumn
 
 #: A place in an order: what the database gave for each key column, as the driver had it.

@@ -160,15 +160,25 @@ class MySQL(Database):
         """Return what SQL calls the type."""
         return column_type.name
 
+    def null_test(self, sql: str, operator: str, is_column: bool) -> str:
+        """Compare an expression with NULL: MariaDB takes STDDEV() of columns that cannot be NULL
+        for something else in HAVING."""
+        if is_column:
+            return f"{sql} {operator}"
+        return f"{sql} <=> NULL" if operator == "IS NULL" else f"NOT ({sql} <=> NULL)"
+
     def sort_length(self, position: tuple[Any, ...]) -> int:
         """Count the bytes of long texts, of which the first ones alone are sorted by."""
         return sort_length(position, self.label)
 
-    def cancel(self, driver_connection: Any) -> None:
+    def cancel_handle(self, driver_connection: Any) -> int:
+        """Return the connection's number, which no other thread may ask it for."""
+        return int(driver_connection.thread_id())
+
+    def cancel(self, handle: int) -> None:
         """Send KILL QUERY, by a second connection."""
-        number = driver_connection.thread_id()
         with closing(connect_driver(self.connection)) as apart, closing(apart.cursor()) as cursor:
-            cursor.execute(f"KILL QUERY {number}")
+            cursor.execute(f"KILL QUERY {handle}")
 
     def sorted_by(self, statement: Statement, length: int) -> Statement:
         """Set `max_sort_length` for the one statement."""

@@ -160,9 +160,9 @@ class PostgreSQL(Database):
             )
             return asking.fetchone() is not None
 
-    def cancel(self, driver_connection: Any) -> None:
+    def cancel(self, handle: Any) -> None:
         """Send a cancel request, by a connection of the driver's own."""
-        driver_connection.cancel()
+        handle.cancel()
 
     def discard_cursor(self, cursor: CursorWrapper) -> None:
         """Forget the cursor without CLOSE, which would abort the transaction that runs now."""
