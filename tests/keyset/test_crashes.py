@@ -8,6 +8,7 @@ import pytest
 from django.db import connection
 from django.db.models import F, QuerySet
 from django.db.models.expressions import Col, RawSQL
+from django.test.utils import CaptureQueriesContext
 
 from chunkqs import chunks, keyset_iter
 from chunkqs.keyset.template import MANY_ROWS
@@ -174,3 +175,30 @@ def test_a_name_or_constant_like_the_number_of_rows(order: str) -> None:
     expected = list(queryset.order_by(order, "-pk" if order[0] == "-" else "pk").values_list())
     for size in (1, 4):
         assert list(keyset_iter(queryset.values_list(), chunk_size=size)) == expected
+
+
+@pytest.mark.database("postgresql")
+@pytest.mark.parametrize(
+    ("order", "bound"),
+    [
+        (["author__name"], '"tests_author"."name" >='),
+        (["name", "author__name"], '"tests_article"."name" >='),
+        (["-name", "-author__name"], '"tests_article"."name" <='),
+        (["category__name", "author__name"], '"tests_category"."name" >='),
+    ],
+)
+def test_columns_of_two_tables_are_bounded_by_those_of_the_first(
+    order: list[str], bound: str
+) -> None:
+    """A row comparison of both tables is no condition of either: all rows would be joined."""
+    authors = [Author.objects.create(name=name) for name in "abbc"]
+    category = Category.objects.create(name="c")
+    Article.objects.bulk_create(
+        Article(name=str(n % 3), author=authors[n % 4], category=category) for n in range(30)
+    )
+    queryset = Article.objects.order_by(*order)
+    with CaptureQueriesContext(connection) as asked:
+        walked = list(keyset_iter(queryset, chunk_size=4))
+    tie = "-pk" if order[-1][0] == "-" else "pk"
+    assert walked == list(queryset.order_by(*order, tie))
+    assert bound in asked.captured_queries[-1]["sql"]
