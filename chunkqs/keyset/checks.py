@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from itertools import islice
-from operator import eq, itemgetter
+from operator import eq
 from typing import Any
 
 from ..databases.answers import Scope
@@ -34,7 +34,7 @@ def check_block(
         return
     values: list[Any] = []
     for column, place in zip(keyset.columns, places, strict=True):
-        values = list(map(itemgetter(place), block))
+        values = [raw_row[place] for raw_row in block]
         if not column.nullable and None in values:
             raise unexpected_null(keyset, column)
     # The last column nearly always tells neighbours apart by itself.
