@@ -81,7 +81,7 @@ class KeysetSource:
         if self._ended:
             return
         self._retries.remember_session(statement)
-        self._query.lessons.scope = self._retries.run(self._database.scope)
+        self._query.lessons.scope = self._retries.scope()
         following = next(self._query.statements(self._after, self._until), None)
         if self._goes_on is not None and following is not None:
             self._retries.run(partial(self._goes_on, following(size)))
