@@ -45,6 +45,17 @@ class CopyFormat(NamedTuple):
     names: tuple[str, ...]
     escape_formulas: bool = False
 
+    @property
+    def is_text(self) -> bool:
+        """Whether the values end as text, whoever writes it."""
+        return self.kind != "arrow"
+
+
+class StoredMoment(str):
+    """A moment of a column without zones as text, ISO 8601, where a driver returns it so."""
+
+    __slots__ = ()
+
 
 class CopyReader(Protocol):
     """The cursor of a driver in which a server writes an export."""

@@ -236,6 +236,9 @@ class Database:
         """Return what executes such a statement in the place of the driver's cursor."""
         raise NotSupportedError(f"{self.label} writes no exports")
 
+    def read_moments_as_text(self, driver_connection: Any) -> None:
+        """Let a private connection return a StoredMoment, where it is slow to make a datetime."""
+
     def is_busy(self, driver_connection: Any) -> bool:
         """Return whether the server is in the middle of a statement of this connection."""
         return False

@@ -43,7 +43,7 @@ def builder(
 ) -> Builder:
     """Return what builds the rows of a walk, in the way that its queryset asks for."""
     queryset = plan.queryset.using(alias)
-    if opened.is_written or iterable_class_of(queryset) is RowIterable:
+    if opened.is_written or issubclass(iterable_class_of(queryset), RowIterable):
         return block_builder(queryset, opened, fetch, sizes, whole_chunks=plan.whole_chunks)
     if has_own_iteration(queryset) or has_own_iterable(queryset):
         by_block = partial(_builder_by_block, plan, queryset, opened, positioner, fetch, sizes)

@@ -155,7 +155,12 @@ class StreamPlan(Plan):
         )
 
     def exported(self, copy: CopyFormat) -> Plan:
-        return replace(self, queryset=rows_of(self.queryset), whole_chunks=True, copy=copy)
+        return replace(
+            self,
+            queryset=rows_of(self.queryset, as_text=copy.is_text),
+            whole_chunks=True,
+            copy=copy,
+        )
 
 
 def _open_by_keyset(queryset: QuerySet[Any, Any], connection: BaseDatabaseWrapper) -> OpenSource:
@@ -205,5 +210,5 @@ class KeysetPlan(Plan):
 
     def exported(self, copy: CopyFormat) -> Plan:
         callers = self.needed_keyset()
-        keyset = replace(callers, source=rows_of(callers.source))
+        keyset = replace(callers, source=rows_of(callers.source, as_text=copy.is_text))
         return replace(self, queryset=keyset.queryset, keyset=keyset, whole_chunks=True)

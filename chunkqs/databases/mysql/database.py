@@ -6,6 +6,7 @@ import json
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from contextlib import closing
+from datetime import datetime
 from math import prod
 from typing import Any
 
@@ -14,7 +15,15 @@ from django.db.backends.utils import CursorWrapper
 
 from ...django_internals.compiler import Statement
 from ...django_internals.connections import connect_driver
-from ..answers import MANY_HASHED, MANY_SORTED, Explanation, RepeatedWork, Scope, TransientError
+from ..answers import (
+    MANY_HASHED,
+    MANY_SORTED,
+    Explanation,
+    RepeatedWork,
+    Scope,
+    StoredMoment,
+    TransientError,
+)
 from ..base import Database, Result
 from ..transport import VALUE, Transport
 from .session import MySQLSession
@@ -40,6 +49,16 @@ ACTIVE_QUERIES = """
 SELECT COUNT(*) FROM information_schema.PROCESSLIST
 WHERE COMMAND = 'Query' AND DB = DATABASE() AND ID <> CONNECTION_ID()
 """
+
+
+def stored_moment(text: str) -> StoredMoment | None:
+    """Return text of MySQL's as ISO 8601; None for what is no moment, as mysqlclient does."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    iso = moment.isoformat()
+    return StoredMoment(iso.rstrip("0") if moment.microsecond else iso)
 
 
 class MySQL(Database):
@@ -110,6 +129,13 @@ class MySQL(Database):
     def session(self, statement: Statement) -> MySQLSession:
         """Return the session with its variables, role and database."""
         return MySQLSession(self.connection, statement)
+
+    def read_moments_as_text(self, driver_connection: Any) -> None:
+        """Have mysqlclient make no datetime, which it does in Python."""
+        from MySQLdb.constants import FIELD_TYPE
+
+        for kind in (FIELD_TYPE.DATETIME, FIELD_TYPE.TIMESTAMP):
+            driver_connection.converter[kind] = stored_moment
 
     def transient_error(self, error: Error) -> TransientError | None:
         """Classify by error number."""
