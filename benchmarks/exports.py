@@ -73,10 +73,10 @@ def adbc(queryset: Any) -> None:
 
     from .peers import select_of
 
-    with adbc_driver_postgresql.dbapi.connect(os.environ["BENCH_DATABASE_URL"]) as connection:
-        with connection.cursor() as cursor:
-            cursor.execute(select_of(queryset))
-            cursor.fetch_arrow_table()
+    connect = adbc_driver_postgresql.dbapi.connect
+    with connect(os.environ["BENCH_DATABASE_URL"]) as connection, connection.cursor() as cursor:
+        cursor.execute(select_of(queryset))
+        cursor.fetch_arrow_table()
 
 
 def connectorx(queryset: Any) -> None:

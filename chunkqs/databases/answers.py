@@ -19,11 +19,14 @@ class RepeatedWork(Enum):
 
     SORT = "sorts"
     MATCH = "gathers the matches of a filter or a join"
+    SKIP = "reads past the rows outside of a range"
 
 
 #: Rows that are sorted, or gathered by their hashes, in the time of a chunk.
 MANY_SORTED = 2_000
 MANY_HASHED = 50_000
+#: Rows that are read and left out by a filter in the time of a chunk.
+MANY_SKIPPED = 50_000
 
 
 class Explanation(NamedTuple):

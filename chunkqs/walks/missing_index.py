@@ -62,6 +62,12 @@ def _advice(keyset: Keyset, connection: BaseDatabaseWrapper, statement: Statemen
             f"sorts the whole result. {_remedy(keyset, connection)}. Or use stream(), which "
             "sorts it once."
         )
+    if work is RepeatedWork.SKIP:
+        return (
+            f"Each chunk of this walk of {_label(keyset)} ({order}) {work.value} of its filter, "
+            "as the index that gives the order doesn't know the filtered column. Order by the "
+            "column that you filter a range of, or use stream(), which reads the range once."
+        )
     return (
         f"Each chunk of this walk of {_label(keyset)} ({order}) {work.value} the whole result "
         "again, and no index of its table would help. Use stream(), which does so once."
