@@ -307,8 +307,8 @@ class LazyRows(Lazy[Row]):
     def parquet(self, *, compression: str = "zstd") -> Export:
         """Return the rows as a Parquet file: an iterable of bytes, by the extra `chunkqs[arrow]`.
 
-        `compression` is one that pyarrow knows, or "none". Holds a row group, of about 130,000
-        rows or 16 MB. Else as `csv()` and `arrow()`.
+        `compression`: "zstd", "snappy", "gzip", "brotli", "lz4" or "none". Holds a row group, of
+        about 130,000 rows or 16 MB. Else as `csv()` and `arrow()`.
         """
         from .export import parquet_export
 

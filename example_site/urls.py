@@ -6,7 +6,14 @@ from example_site.events import api, views
 
 urlpatterns = [
     path("", views.EventList.as_view(), name="events"),
-    path("events.csv", views.event_csv, name="events_csv"),
+    *(
+        path(f"events.{form}", views.event_export, {"form": form}, name=f"events_{form}")
+        for form in ("csv", "ndjson", "parquet")
+    ),
+    *(
+        path(f"async/events.{form}", views.event_export_async, {"form": form})
+        for form in ("csv", "ndjson", "parquet")
+    ),
     path("api/events/", api.EventList.as_view(), name="api_events"),
     path("api/schema/", SpectacularAPIView.as_view(), name="api_schema"),
     path("admin/", admin.site.urls),

@@ -19,11 +19,14 @@ class RepeatedWork(Enum):
 
     SORT = "sorts"
     MATCH = "gathers the matches of a filter or a join"
+    SKIP = "reads past the rows outside of a range"
 
 
 #: Rows that are sorted, or gathered by their hashes, in the time of a chunk.
 MANY_SORTED = 2_000
 MANY_HASHED = 50_000
+#: Rows that are read and left out by a filter in the time of a chunk.
+MANY_SKIPPED = 50_000
 
 
 class Explanation(NamedTuple):
@@ -44,6 +47,17 @@ class CopyFormat(NamedTuple):
     writes them."""
     names: tuple[str, ...]
     escape_formulas: bool = False
+
+    @property
+    def is_text(self) -> bool:
+        """Whether the values end as text, whoever writes it."""
+        return self.kind != "arrow"
+
+
+class StoredMoment(str):
+    """A moment of a column without zones as text, ISO 8601, where a driver returns it so."""
+
+    __slots__ = ()
 
 
 class CopyReader(Protocol):
@@ -67,3 +81,12 @@ class CopyReader(Protocol):
 
     def forget(self) -> None:
         """Let go of what the connection has ended already, without a word to the server."""
+
+
+class Scope(NamedTuple):
+    """In which tenant, schema and role a session is: what else than a query decides its rows."""
+
+    sql: str
+    """An expression that is the same in every row, and costs no more than one evaluation."""
+    value: str
+    """What it was."""

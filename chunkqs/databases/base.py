@@ -23,6 +23,7 @@ from .answers import (
     CopyReader,
     Explanation,
     RepeatedWork,
+    Scope,
     TransientError,
 )
 from .statistics import Distribution, Step
@@ -170,6 +171,10 @@ class Database:
         """Return the SQL of the value that lies so far from the low end of a step to the other."""
         raise NotImplementedError
 
+    def scope(self) -> Scope | None:
+        """Read in which tenant, schema and role the session is; None where it has none."""
+        return None
+
     def session(self, statement: Statement) -> Session | None:
         """Return what reads and compares the sessions that `statement` runs in, without a query.
 
@@ -196,8 +201,12 @@ class Database:
         """Return whether the server still has `cursor`, open on the caller's connection."""
         return True
 
-    def cancel(self, driver_connection: Any) -> None:
-        """Ask the server to end the query that another thread runs on `driver_connection`."""
+    def cancel_handle(self, driver_connection: Any) -> Any:
+        """Return what another thread needs to cancel the query of a connection that is in use."""
+        return driver_connection
+
+    def cancel(self, handle: Any) -> None:
+        """Ask the server to end the query that runs on the connection of `cancel_handle()`."""
 
     def discard_cursor(self, cursor: CursorWrapper) -> None:
         """Forget a server-side cursor that the server has no more, without a query."""
@@ -226,6 +235,9 @@ class Database:
     def copy_reader(self, cursor: CursorWrapper) -> CopyReader:
         """Return what executes such a statement in the place of the driver's cursor."""
         raise NotSupportedError(f"{self.label} writes no exports")
+
+    def read_moments_as_text(self, driver_connection: Any) -> None:
+        """Let a private connection return a StoredMoment, where it is slow to make a datetime."""
 
     def is_busy(self, driver_connection: Any) -> bool:
         """Return whether the server is in the middle of a statement of this connection."""

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from django.core.exceptions import EmptyResultSet
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.utils import names_digest as names_digest
 from django.db.models import QuerySet
 from django.db.models.expressions import Expression
 from django.db.models.sql.compiler import SQLCompiler
@@ -115,6 +116,15 @@ def fetched_width(compiler: Any) -> int:
 def with_extra_columns(compiler_class: Any) -> Any:
     """Return a subclass of a compiler's class that fetches further columns."""
     return type(compiler_class.__name__, (_ExtraColumns, compiler_class), {})
+
+
+# Django 5.2, 6.0, 6.1: compile() writes a resolved expression as it stands in the query.
+def compile_expression(
+    expression: Any, queryset: QuerySet[Any, Any], connection: BaseDatabaseWrapper
+) -> Statement:
+    """Return an expression that `queryset` has resolved, as SQL with its parameters."""
+    sql, params = queryset.query.get_compiler(connection=connection).compile(expression)
+    return Statement(sql, tuple(params))
 
 
 def _places(select: Any) -> tuple[dict[Column, int], int]:

@@ -67,6 +67,13 @@ def connect_apart(connection: BaseDatabaseWrapper, timeout: float) -> Any:
     return private
 
 
+# Django 5.2, 6.0, 6.1: get_new_connection() gives these to the driver, but refuses to in an
+# event loop, where a dropped iterator may have a query to cancel.
+def connect_driver(connection: Any) -> Any:
+    """Open a connection of the driver alone, with the parameters of `connection`."""
+    return connection.Database.connect(**connection.get_connection_params())
+
+
 # Django 5.2, 6.0, 6.1: close() checks the thread and refuses to run in an event loop, where
 # a dropped generator may well end; _close() hands the driver's connection back to its pool
 # or closes it, and does neither.

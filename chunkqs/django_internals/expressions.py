@@ -10,9 +10,10 @@ from collections.abc import Iterator
 from typing import Any
 
 from django.core.exceptions import FieldError
-from django.db.models.expressions import Col, ColPairs, Func, RawSQL, Ref, Subquery, Value
+from django.db.models.expressions import Col as Col
+from django.db.models.expressions import ColPairs, Func, RawSQL, Ref, Subquery, Value
 from django.db.models.functions import Cast, Collate
-from django.db.models.sql import Query
+from django.db.models.sql import Query as Query
 from django.db.models.sql.where import ExtraWhere
 from django.utils.tree import Node
 

@@ -13,14 +13,14 @@ from typing import Any, Self
 from django.core.exceptions import EmptyResultSet
 from django.db import connections
 from django.db.models import Model, QuerySet
-from django.db.models.expressions import Col, ColPairs, Expression, Func, OrderBy
+from django.db.models.expressions import Col, ColPairs, Expression, Func, OrderBy, RawSQL
 from django.db.models.lookups import Exact, In, IsNull
 from django.db.models.sql import Query
 from django.db.models.sql.constants import LOUTER
 from django.db.models.sql.datastructures import Join
-from django.db.models.sql.where import AND
+from django.db.models.sql.where import AND, ExtraWhere
 
-from .expressions import is_expression, returns_rows
+from .expressions import flattened, is_expression, returns_rows
 from .joins import joined_to, to_many_joins
 from .routing import planning_alias
 
@@ -86,6 +86,13 @@ class QueryInfo:
             pinned=pinned,
             uniform=uniform,
         )
+
+
+# Django 5.2, 6.0, 6.1: low_mark is 0, and high_mark None, where there is no slice.
+def slice_length(queryset: QuerySet[Any, Any]) -> int | None:
+    """Return how many rows a slice has at most; None where nothing limits them."""
+    query = queryset.query
+    return None if query.high_mark is None else int(query.high_mark - query.low_mark)
 
 
 # Django 5.2, 6.0, 6.1: attributes of Query that say which kind of query it is.
@@ -173,6 +180,20 @@ def is_ordered_elsewhere(queryset: QuerySet[Any, Any]) -> bool:
     except EmptyResultSet:
         return False
     return str(own).rpartition("ORDER BY")[2] != str(plain).rpartition("ORDER BY")[2]
+
+
+# Django 5.2, 6.0, 6.1: the joins of select_related() are added while a query is compiled, by
+# get_select(), and stay in alias_map for good. extra(where=...) is an ExtraWhere in `where`.
+def keep_named_joins(queryset: QuerySet[Any, Any]) -> None:
+    """Add the joins of select_related() in place, where SQL of the caller's may name them."""
+    query: Any = queryset.query
+    if query.select_related and _has_raw_sql(query):
+        query.get_compiler(using=planning_alias(queryset)).get_select()
+
+
+def _has_raw_sql(query: Any) -> bool:
+    parts = [*flattened(query.where), *query.annotations.values()]
+    return any(isinstance(part, ExtraWhere | RawSQL) for one in parts for part in flattened(one))
 
 
 # Django 5.2, 6.0, 6.1: terms in the order as it is written, before reverse().
@@ -281,6 +302,11 @@ def path_to(alias: str, query: Query) -> list[str]:
         condition = join.filtered_relation.condition
         name = f"{join.filtered_relation.relation_name}[{condition!r}]"
     return [*path_to(join.parent_alias, query), name]
+
+
+def has_alias(query: Query, alias: str) -> bool:
+    """Return whether an alias is one of a query's own tables."""
+    return alias in query.alias_map
 
 
 # Django 5.2, 6.0, 6.1: attributes of Query that say which rows and columns it asks for.

@@ -5,12 +5,14 @@ from __future__ import annotations
 from enum import Enum
 from typing import Any, NamedTuple
 
+from django.conf import settings
+from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import JSONField, QuerySet
 from django.db.models.expressions import BaseExpression, Col, ColPairs
 from django.db.models.functions import Cast
 from django.db.models.sql.compiler import SQLCompiler
 
-from .models import converters_of, selected
+from .models import converters_of, is_django_converter, selected
 
 
 # Django 5.2, 6.0, 6.1: _fields is None until values(), values_list() or dates(). The select
@@ -62,6 +64,7 @@ class Conversion(Enum):
     FLOAT = "float(value)"
     INTEGER = "int(value)"
     DECIMAL = "Decimal(value)"
+    MOMENT = "a moment without zone is one of the connection's zone"
     OTHER = "what a field, an expression or the backend does in Python"
 
 
@@ -75,6 +78,8 @@ def conversion_of(converters: tuple[list[Any], Any] | None) -> Conversion:
     if len(functions) != 1:
         return Conversion.OTHER
     function = functions[0]
+    if _makes_aware(function):
+        return Conversion.MOMENT
     if getattr(function, "__func__", None) is JSONField.from_db_value:
         return Conversion.DOCUMENT
     is_stock = type(expression).convert_value is BaseExpression.convert_value
@@ -87,10 +92,33 @@ def conversion_of(converters: tuple[list[Any], Any] | None) -> Conversion:
     return named.get(kind, Conversion.OTHER)
 
 
+# Django 5.2, 6.0, 6.1: the backends of MySQL and SQLite, whose columns have no zones.
+def _makes_aware(function: Any) -> bool:
+    is_django = is_django_converter(getattr(function, "__func__", None))
+    return is_django and function.__name__ == "convert_datetimefield_value"
+
+
 def conversions_of(compiler: SQLCompiler) -> list[Conversion]:
     """Return what becomes of each selected column. None of them may be composite."""
     converters = converters_of(compiler)
     return [conversion_of(converters.get(index)) for index in range(len(selected(compiler)))]
+
+
+# Django 5.2, 6.0, 6.1: what a backend without zones takes a moment's zone to be.
+def stores_utc(connection: BaseDatabaseWrapper) -> bool:
+    """Return whether moments in columns without zones are in UTC."""
+    return bool(settings.USE_TZ and str(connection.timezone) == "UTC")
+
+
+def knows_moments(compiler: SQLCompiler) -> bool:
+    """Return whether every moment is in a column that is known to have moments in UTC."""
+    if not stores_utc(compiler.connection):
+        return False
+    columns = zip(conversions_of(compiler), field_types(compiler), strict=True)
+    return all(
+        how is Conversion.MOMENT or (kind.is_exact and kind.name not in ("", "DateTimeField"))
+        for how, kind in columns
+    )
 
 
 class FieldType(NamedTuple):

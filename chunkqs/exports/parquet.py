@@ -10,6 +10,8 @@ from pyarrow import parquet
 
 from .arrow import ArrowFormat
 
+#: What Parquet may be compressed by.
+CODECS = ("zstd", "snappy", "gzip", "brotli", "lz4", "none")
 #: What a row group holds: about so many rows, or bytes in memory.
 GROUP_ROWS = 131_072
 GROUP_BYTES = 16 * 1024 * 1024
@@ -22,8 +24,10 @@ class ParquetFormat:
     content_type = "application/vnd.apache.parquet"
 
     def __init__(self, form: ArrowFormat, compression: str) -> None:
-        if compression != "none" and not pa.Codec.is_available(compression):
-            raise ValueError(f"parquet(compression={compression!r}): pyarrow has no such codec.")
+        if compression not in CODECS:
+            raise ValueError(
+                f"parquet(compression={compression!r}): use one of {', '.join(CODECS)}."
+            )
         self._form = form
         self._compression = compression
 

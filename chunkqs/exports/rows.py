@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import datetime
+from functools import partial
 from typing import Any
 
 from django.core.exceptions import FieldDoesNotExist
 from django.db.models import QuerySet
 
 from ..databases import database_of
+from ..databases.answers import StoredMoment
 from ..django_internals.models import SQLCompiler, ValuesListIterable
 from ..django_internals.queries import prefetch_lookups
 from ..django_internals.values import (
     Conversion,
     conversions_of,
     selects_composite,
+    stores_utc,
     values_of,
     with_iterable_class,
 )
@@ -29,30 +33,54 @@ class RowIterable(ValuesListIterable):  # type: ignore[type-arg]
     """The rows of an export: those of `values_list()`, but documents are JSON text."""
 
 
-def rows_with_documents(queryset: QuerySet[Any, Any], compiler: SQLCompiler) -> Hydrate:
+class TextIterable(RowIterable):
+    """The same, but moments may be text, where that saves it to make them."""
+
+
+def rows_with_documents(
+    queryset: QuerySet[Any, Any], compiler: SQLCompiler, *, as_text: bool
+) -> Hydrate:
     """Return the function that makes rows of a block."""
     columns = SelectedColumns(compiler)
-    is_canonical = database_of(compiler.connection).writes_jsonb
+    connection = compiler.connection
+    is_canonical = database_of(connection).writes_jsonb
     columns.namespace["document"] = Document if is_canonical else document_of
+    columns.namespace["moment"] = moment_text_of
     cells = []
     for index, conversion in enumerate(conversions_of(compiler)):
-        is_document = conversion is Conversion.DOCUMENT
-        code = f"None if c{index} is None else document(c{index})"
-        cells.append(code if is_document else columns.converted(index))
+        code = columns.converted(index)
+        if conversion is Conversion.DOCUMENT:
+            code = f"None if c{index} is None else document(c{index})"
+        if conversion is Conversion.MOMENT and as_text and stores_utc(connection):
+            code = f"moment(c{index}) or {code}"
+        cells.append(code)
     return each(columns, f"({''.join(f'{cell}, ' for cell in cells)})")
 
 
-WRITERS[RowIterable] = rows_with_documents
+def moment_text_of(stored: Any) -> str | None:
+    """Write what a column without zones has, a moment in UTC; None for whatever else it has."""
+    if type(stored) is StoredMoment:
+        return f"{stored}+00:00"
+    if type(stored) is not datetime or stored.tzinfo is not None:
+        return None
+    text = stored.isoformat()
+    return f"{text.rstrip('0') if stored.microsecond else text}+00:00"
 
 
-def rows_of(queryset: QuerySet[Any, Any]) -> QuerySet[Any, Any]:
+WRITERS[RowIterable] = partial(rows_with_documents, as_text=False)
+WRITERS[TextIterable] = partial(rows_with_documents, as_text=True)
+
+
+def rows_of(queryset: QuerySet[Any, Any], *, as_text: bool = False) -> QuerySet[Any, Any]:
     """Return a queryset of the same rows as tuples: of the columns that `values()` would have.
+
+    `as_text`: their values will be written as text, and may be text already.
 
     TypeError for one that has no such columns.
     """
     if prefetch_lookups(queryset):
         queryset = queryset.prefetch_related(None)
-    rows = with_iterable_class(values_of(queryset), RowIterable)
+    rows = with_iterable_class(values_of(queryset), TextIterable if as_text else RowIterable)
     if selects_composite(rows):
         raise TypeError(
             "A composite primary key is several columns. Name its fields in values() to export "

@@ -73,10 +73,15 @@ def _with_exponent(text: str) -> str:
 def moment_text(value: datetime) -> str:
     """Write ISO 8601, an aware one in UTC. Trailing zeros of a second are left out."""
     if value.tzinfo is None:
-        return _trimmed(value.isoformat(), value.microsecond)
+        return naive_text(value)
     moment = value if value.tzinfo is UTC else value.astimezone(UTC)
     text = moment.isoformat()
     return text[:-ZONE_WIDTH].rstrip("0") + UTC_ZONE if moment.microsecond else text
+
+
+def naive_text(value: datetime) -> str:
+    """Write ISO 8601 of a moment without a zone."""
+    return _trimmed(value.isoformat(), value.microsecond)
 
 
 def time_text(value: time) -> str:

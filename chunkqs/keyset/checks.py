@@ -10,6 +10,7 @@ from itertools import islice
 from operator import eq
 from typing import Any
 
+from ..databases.answers import Scope
 from ..django_internals.compiler import Block
 from ..errors import KeysetError
 from .columns import KeyColumn, name_of
@@ -96,6 +97,16 @@ def went_back(keyset: Keyset) -> KeysetError:
         f"The walk of {_label(keyset)} did not get ahead: a chunk is not after the one before in "
         f"the order ({_names(keyset)}), by the database's comparison. A value of it does not "
         f"compare as what it is read as, or changes from query to query.{ADVICE}"
+    )
+
+
+def left_scope(keyset: Keyset, began: Scope, now: Scope) -> KeysetError:
+    """Return the error for a walk that goes on in another tenant than it began in."""
+    return KeysetError(
+        f"The walk of {_label(keyset)} began in another tenant, schema or role ({began.value}) "
+        f"than it goes on in ({now.value}), whose rows are others. Go back to where it began "
+        "before the next chunk is read, and resume it by after= and its position; or use "
+        "stream(), which reads all rows by one query."
     )
 
 

@@ -12,12 +12,17 @@ from collections.abc import Iterable, Iterator
 from enum import Enum
 from typing import Any
 
-from django.db.models import Field, Lookup, Model, QuerySet
-from django.db.models.expressions import Col, F
-from django.db.models.sql import Query
+from django.db.models import F, Field, Lookup, Model, QuerySet
 
-from ..django_internals.expressions import arguments_of, is_expression, parts_of, query_of
-from ..django_internals.queries import path_to, query_parts
+from ..django_internals.expressions import (
+    Col,
+    Query,
+    arguments_of,
+    is_expression,
+    parts_of,
+    query_of,
+)
+from ..django_internals.queries import has_alias, path_to, query_parts
 
 # What has no __repr__ of its own shows its address, which no other process has.
 ADDRESS = re.compile(r" (?:object )?at 0x[0-9a-fA-F]+")
@@ -37,7 +42,7 @@ def fingerprint(expression: Any, *queries: Query) -> str:
 
 def _of_column(column: Any, queries: tuple[Query, ...]) -> str:
     for depth, query in enumerate(queries):
-        if column.alias in query.alias_map:
+        if has_alias(query, column.alias):
             outside = "^" * depth
             return ".".join(
                 [outside + part for part in path_to(column.alias, query)]

@@ -19,6 +19,7 @@ from ..django_internals.queries import (
     QueryInfo,
     is_ordered_elsewhere,
     is_reversed,
+    keep_named_joins,
     ordered_by,
     resolve_ordering,
     restrict,
@@ -94,6 +95,7 @@ def keyset_of(queryset: QuerySet[Any, Any] | RawQuerySet[Any]) -> Keyset:
         kind = type(queryset.query).__name__
         raise refusal(f"the order of {kind}", "it is made by a compiler of its own")
     source = queryset.all()
+    keep_named_joins(source)
     terms = resolve_ordering(source)
     info = QueryInfo.of(source)
     refuse_query(info, source.model)

@@ -44,7 +44,7 @@ class PageQuery(KeysetQuery):
 
     def _of_all(self, segments: list[Open], limit: int) -> Statement:
         union = self._union([segment(limit) for segment in segments], self.keyset.columns)
-        statement = Statement(union.sql.replace(str(LIMIT), str(limit)), union.params)
+        statement = Statement(union.sql.replace(LIMIT, str(limit)), union.params)
         return self._sorted(super()._trimmed(statement))
 
     def _filled(

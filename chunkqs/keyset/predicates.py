@@ -9,11 +9,14 @@ from typing import Any, NamedTuple
 from django.core.exceptions import EmptyResultSet
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import BooleanField
-from django.db.models.expressions import Col, Expression
+from django.db.models.expressions import Expression
 from django.db.models.sql.compiler import SQLCompiler
 
 from ..databases import database_of
+from ..databases.answers import Scope
 from ..databases.base import Database
+from ..django_internals.expressions import Col
+from ..django_internals.lookups import RowLookup
 from .columns import KeyColumn
 from .ranges import Columns, Comparison, Position, Range, Segment, bound_of, ranges_after
 
@@ -31,10 +34,10 @@ class ColumnSql(NamedTuple):
         return self._replace(sql=f"+{self.sql}")
 
 
-class KeyRange(Expression):
+class KeyRange(RowLookup):
     """The rows of some ranges, as a condition."""
 
-    output_field = BooleanField()
+    lookup_name = "key_range"
 
     def __init__(
         self,
@@ -43,20 +46,20 @@ class KeyRange(Expression):
         ranges: Sequence[Range],
         guard: Range = (),
     ) -> None:
-        super().__init__()
-        self.expressions = [column.expression for column in columns]
-        self.position = position
+        super().__init__([column.expression for column in columns], position)
         self.ranges = ranges
         self.guard = guard
 
-    def get_source_expressions(self) -> list[Any]:
-        return self.expressions
+    @property
+    def position(self) -> Position:
+        """The values that the columns are compared with."""
+        values: Position = self.rhs
+        return values
 
-    def set_source_expressions(self, exprs: Sequence[Any]) -> None:
-        self.expressions = list(exprs)
-
-    def resolve_expression(self, *args: Any, **kwargs: Any) -> KeyRange:
-        return self  # its columns are resolved, as part of the order
+    @property
+    def identity(self) -> tuple[Any, ...]:
+        """What makes two conditions one, which `where` then has once."""
+        return (type(self), tuple(self.expressions), self.rhs, tuple(self.ranges), self.guard)
 
     def as_sql(
         self, compiler: SQLCompiler, connection: BaseDatabaseWrapper
@@ -99,6 +102,24 @@ def _written(test: Comparison, columns: Sequence[ColumnSql]) -> str:
     if len(compared) == 1:
         return f"{compared[0]} {test.operator} %s"
     return f"({', '.join(compared)}) {test.operator} ({', '.join(['%s'] * len(compared))})"
+
+
+class InScope(Expression):
+    """That the session is still in the tenant, schema and role that a walk began in.
+
+    Where it is not, there are no rows: the database looks before it reads any.
+    """
+
+    output_field = BooleanField()
+
+    def __init__(self, scope: Scope) -> None:
+        super().__init__()
+        self.scope = scope
+
+    def as_sql(
+        self, compiler: SQLCompiler, connection: BaseDatabaseWrapper
+    ) -> tuple[str, tuple[Any, ...]]:
+        return f"{self.scope.sql} = %s", (self.scope.value,)
 
 
 def between(

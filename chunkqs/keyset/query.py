@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
 from typing import Any, NamedTuple
 
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models.expressions import Col
+from django.db.models import QuerySet
 
 from ..databases.transport import Transport
 from ..django_internals.compiler import (
@@ -16,12 +16,12 @@ from ..django_internals.compiler import (
     Statement,
     compile_select,
 )
-from ..django_internals.expressions import is_known
+from ..django_internals.expressions import Col, is_known
 from ..django_internals.queries import restrict, without_lock
 from .checks import check_block
 from .keyset import Keyset
 from .lessons import Lessons
-from .predicates import at, between, of_segment, separately_between, until
+from .predicates import InScope, at, between, of_segment, separately_between, until
 from .ranges import Position, Segment, segments
 from .select import KeysetSelect
 from .template import Open, Template, filled, nulls, slots
@@ -77,7 +77,7 @@ class KeysetQuery(KeysetSelect):
         self, start: Position | None, end: Position | None
     ) -> Iterator[tuple[Template, Segment]]:
         kept = self._compared(start, end)
-        shape = nulls(start), nulls(end), len(kept), self.lessons.transports
+        shape = nulls(start), nulls(end), len(kept), self.lessons.transports, self.lessons.scope
         whole = Segment(
             [self.keyset.columns[place] for place in kept],
             slots(start, kept, False),
@@ -213,22 +213,39 @@ class KeysetQuery(KeysetSelect):
         return compile_select(rows[:1], self.connection).statement
 
     def _template(self, segment: Segment) -> Template | None:
-        ordered = restrict(self._ordered(segment.columns), of_segment(segment))
-        ranges = [restrict(ordered, conditions) for conditions in self._ranges(segment)]
+        # DISTINCT selects the columns of the order: the same ones in every statement.
+        is_distinct = self.keyset.info.is_distinct
+        columns = self.keyset.columns if is_distinct else segment.columns
+        ordered = restrict(self._ordered(columns), [*self._in_scope, *of_segment(segment)])
+        if segment.start is not None and self._access_path.ranges_apart:
+            statement = self._separately(ordered, segment)
+            if statement is None or self._has_room(statement):
+                return Template.of(statement) if statement else None
+        ranges = between(segment.columns, segment.start, segment.end, self.database)
+        statement = self._compile(restrict(ordered, ranges)).statement
+        return Template.of(statement) if statement else None
+
+    @property
+    def _in_scope(self) -> list[InScope]:
+        scope = self.lessons.scope
+        return [] if scope is None else [InScope(scope)]
+
+    def _separately(self, ordered: QuerySet[Any, Any], segment: Segment) -> Statement | None:
+        """Compile a SELECT for each range, the nearest first."""
+        columns, start, end, _ = segment
+        apart = separately_between(columns, start or (), end, self.database)
+        ranges = [restrict(ordered, conditions) for conditions in apart]
         parts = [self._part(part, is_alone=len(ranges) == 1) for part in ranges]
         statements = [statement for statement in parts if statement is not None]
-        if not statements:
-            return None
-        if len(ranges) == 1:
-            return Template.of(statements[0])
-        return Template.of(self._trimmed(self._union(statements, segment.columns)))
+        if len(ranges) == 1 or not statements:
+            return statements[0] if statements else None
+        return self._trimmed(self._union(statements, columns))
 
-    def _ranges(self, segment: Segment) -> Iterable[Sequence[Any]]:
-        """Return the conditions of each range that is read by itself, the nearest first."""
-        columns, start, end, _ = segment
-        if start is None or not self._access_path.ranges_apart:
-            return [between(columns, start, end, self.database)]
-        return separately_between(columns, start, end, self.database)
+    def _has_room(self, statement: Statement) -> bool:
+        """Return whether the database takes as many parameters: each range repeats those of the
+        filters."""
+        most = self.connection.features.max_query_params
+        return most is None or len(statement.params) <= most
 
 
 def _loaded(value: Any, transport: Transport) -> Any:

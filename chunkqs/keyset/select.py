@@ -24,7 +24,7 @@ from .access_path import access_path_of
 from .columns import TYPE_ALONE, KeyColumn, KeyValue
 from .keyset import Keyset
 from .lessons import Lessons
-from .template import LIMIT
+from .template import LIMIT, MANY_ROWS, number_unlike
 
 NULLS = {None: "", True: " NULLS FIRST", False: " NULLS LAST"}
 
@@ -132,7 +132,16 @@ class KeysetSelect:
         return Statement(f"{sql} ({', '.join(names)}) ORDER BY {order}", statement.params)
 
     def _compile(self, queryset: QuerySet[Any, Any], *more: Extra) -> Compiled:
-        return compile_select(queryset[:LIMIT], self.connection, [*self.extra, *more])
+        extra = [*self.extra, *more]
+        compiled = compile_select(queryset[:MANY_ROWS], self.connection, extra)
+        number = MANY_ROWS
+        if compiled.statement and compiled.statement.sql.count(str(number)) != 1:
+            number = number_unlike(compiled.statement.sql)
+            compiled = compile_select(queryset[:number], self.connection, extra)
+        if compiled.statement is None:
+            return compiled
+        sql = compiled.statement.sql.replace(str(number), LIMIT)
+        return compiled._replace(statement=compiled.statement._replace(sql=sql))
 
 
 def _direction(column: KeyColumn) -> str:

@@ -10,7 +10,7 @@ from django.db.models.sql.compiler import SQLCompiler
 from ..databases.answers import CopyFormat
 from ..databases.private_connection import PrivateConnection
 from ..django_internals.compiler import Statement
-from ..django_internals.values import conversions_of
+from ..django_internals.values import conversions_of, knows_moments
 from .copy import CallersCopySource, CopySource
 from .cursor import ListSource
 from .stream import OpenSource, Stream, in_transaction
@@ -38,6 +38,8 @@ class CopyStream(Stream):
         return self._copied() or super().on_callers_connection()
 
     def _copied(self) -> OpenSource | None:
+        if not self._database.writes_exports:
+            return None
         statement, compiler, _ = self._compile()
         if statement is None:
             return OpenSource(ListSource([]), compiler)
@@ -53,9 +55,13 @@ class CopyStream(Stream):
     def _read_privately(
         self, private: PrivateConnection, statement: Statement, compiler: SQLCompiler
     ) -> OpenSource:
-        cursor = private.plain_cursor()
-        copying = self._copy_statement(cursor, statement, compiler)
+        copying = None
+        if self._database.writes_exports:
+            cursor = private.plain_cursor()
+            copying = self._copy_statement(cursor, statement, compiler)
         if copying is None:
+            if self._copy.is_text and knows_moments(compiler):
+                self._database.read_moments_as_text(private.driver_connection)
             return super()._read_privately(private, statement, compiler)
         self._log("a COPY on a private connection")
         source = CopySource(cursor, copying, private.close)

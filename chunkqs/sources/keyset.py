@@ -9,11 +9,12 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from ..databases import database_of
 from ..django_internals.compiler import Block, Statement
-from ..keyset.checks import incomparable, not_at_its_position
+from ..keyset.checks import incomparable, left_scope, not_at_its_position
 from ..keyset.query import KeysetQuery
 from ..keyset.ranges import Position
 from .order_check import INCOMPARABLE, OrderCheck
 from .retries import Retries
+from .running import RunningQuery
 
 #: How often the first chunk is read before a row that is not at its own position is an error: it
 #: may have been deleted in between.
@@ -58,6 +59,7 @@ class KeysetSource:
         self._before: Position | None = None
         self._expected: Position | None = None
         self._mark: Position | None = None
+        self._running = RunningQuery()
         self._is_first = True
         self._ended = False
 
@@ -79,6 +81,7 @@ class KeysetSource:
         if self._ended:
             return
         self._retries.remember_session(statement)
+        self._query.lessons.scope = self._retries.scope()
         following = next(self._query.statements(self._after, self._until), None)
         if self._goes_on is not None and following is not None:
             self._retries.run(partial(self._goes_on, following(size)))
@@ -99,10 +102,18 @@ class KeysetSource:
         """Read a chunk and the row after it, and see that it comes after the one before."""
         for _ in range(ATTEMPTS):
             block = self._read(query, self._until, rows + 1)
+            if not block:
+                self._require_scope()
             query.check(self._after, block)
             if self._is_in_place(query, block, rows):
                 return block
         raise not_at_its_position(query.keyset)
+
+    def _require_scope(self) -> None:
+        """Raise KeysetError where the chunk is empty because the session is another one."""
+        began = self._query.lessons.scope
+        if began is not None and (now := self._database.scope()) not in (None, began):
+            raise left_scope(self._query.keyset, began, now)
 
     def _is_in_place(self, query: KeysetQuery, block: Block, rows: int) -> bool:
         self._order.check_doubtful(query, block)
@@ -183,7 +194,7 @@ class KeysetSource:
     def _rows(self, query: KeysetQuery, statement: Statement) -> Block | None:
         """Return the rows of a statement; None where they have to be read in another way."""
         self._latest = statement
-        with self._connection.cursor() as cursor:
+        with self._connection.cursor() as cursor, self._running.waiting(cursor):
             try:
                 self._database.execute(cursor, statement, query.compiler)
             except INCOMPARABLE as error:
@@ -202,7 +213,7 @@ class KeysetSource:
 
     def cancel(self) -> None:
         """Ask the server to end the query."""
-        self._database.cancel(self._connection.connection)
+        self._running.cancel()
 
     def close(self) -> None:
         """Ask for no more: nothing is open between two queries."""

@@ -19,12 +19,14 @@ from ..databases.places import connect_caller
 from ..databases.private_connection import PrivateConnection, open_private
 from ..databases.session import NoRoom, Refusal
 from ..django_internals.compiler import Block, Compiled, Extra, Statement, compile_select
+from ..django_internals.queries import slice_length
 from ..errors import KeysetError
 from ..keyset.lessons import ADVICE
 from . import small_result
 from .cursor import CursorSource, ListSource, Source, TransactionSource, close_cursor
 from .read_ahead import ReadAheadSource
 from .retries import Retries
+from .running import RunningQuery
 from .sizing import Sizing, row_bound, row_bytes
 from .slow_start import SlowStart
 
@@ -68,6 +70,7 @@ class Stream:
         wishes: Wishes,
         by_keyset: Callable[[], OpenSource],
         extra: tuple[Extra, ...] = (),
+        opening: RunningQuery | None = None,
     ) -> None:
         self._queryset = queryset
         self._connection = connection
@@ -75,6 +78,7 @@ class Stream:
         self._sizing = sizing
         self._wishes = wishes
         self._by_keyset = by_keyset
+        self._opening = opening or RunningQuery()
         self._extra = extra
         self._slow_start: SlowStart | None = None
 
@@ -206,9 +210,9 @@ class Stream:
     @property
     def _expected_rows(self) -> int:
         """The rows that will come: by the slice where that is small enough, else by the planner."""
-        query, capacity = self._queryset.query, self._sizing.capacity
-        if query.high_mark is not None and query.high_mark - query.low_mark <= capacity:
-            return int(query.high_mark - query.low_mark)
+        capacity, sliced = self._sizing.capacity, slice_length(self._queryset)
+        if sliced is not None and sliced <= capacity:
+            return sliced
         explanation = self._explanation
         if explanation is None:
             return capacity + 1
@@ -236,7 +240,7 @@ class Stream:
         statement, compiler, _ = self._compile(limit + 1)
         if statement is None:
             return []
-        with self._connection.cursor() as cursor:
+        with self._connection.cursor() as cursor, self._opening.waiting(cursor):
             self._database.execute(cursor, statement, compiler)
             return list(cursor.fetchall())
 
@@ -250,7 +254,8 @@ class Stream:
     ) -> CursorWrapper:
         """Run `statement` on `cursor`, which is closed if that fails."""
         try:
-            self._database.execute(cursor, statement, compiler)
+            with self._opening.waiting(cursor):
+                self._database.execute(cursor, statement, compiler)
         except BaseException:
             close_cursor(cursor)
             raise

@@ -90,10 +90,13 @@ def write_parts(
     Return the parts, and how many rows have been written with the end of each.
     """
     parts: list[bytes] = []
-    ends = [0]
-    number = FIRST_ROWS
-    while ends[-1] < len(rows):
-        parts.append(write(rows[ends[-1] : ends[-1] + number]))
-        ends.append(min(ends[-1] + number, len(rows)))
-        number = max(1, min(4 * number, number * PART_BYTES // max(len(parts[-1]), 1)))
-    return parts, ends[1:]
+    ends: list[int] = []
+    end, number = 0, FIRST_ROWS
+    while end < len(rows):
+        part = write(rows[end : end + number])
+        end = min(end + number, len(rows))
+        if part:
+            parts.append(part)
+            ends.append(end)
+        number = max(1, min(4 * number, number * PART_BYTES // max(len(part), 1)))
+    return parts, ends

@@ -13,14 +13,12 @@ from typing import Any
 
 from django.db import transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.backends.utils import names_digest
-from django.db.models.expressions import Col
 
 from ..databases import database_of
 from ..databases.answers import MANY_SORTED, RepeatedWork
 from ..databases.base import Database
-from ..django_internals.compiler import Statement
-from ..django_internals.expressions import aliases, has_query, has_value
+from ..django_internals.compiler import Statement, compile_expression, names_digest
+from ..django_internals.expressions import Col, aliases, has_query, has_value
 from ..errors import MissingIndexWarning
 from ..keyset.columns import KeyColumn
 from ..keyset.indexes import declared_indexes, gives
@@ -63,6 +61,12 @@ def _advice(keyset: Keyset, connection: BaseDatabaseWrapper, statement: Statemen
             f"No index supports the order of this walk of {_label(keyset)} ({order}): each chunk "
             f"sorts the whole result. {_remedy(keyset, connection)}. Or use stream(), which "
             "sorts it once."
+        )
+    if work is RepeatedWork.SKIP:
+        return (
+            f"Each chunk of this walk of {_label(keyset)} ({order}) {work.value} of its filter, "
+            "as the index that gives the order doesn't know the filtered column. Order by the "
+            "column that you filter a range of, or use stream(), which reads the range once."
         )
     return (
         f"Each chunk of this walk of {_label(keyset)} ({order}) {work.value} the whole result "
@@ -121,11 +125,10 @@ def _create_index(
     columns: Sequence[tuple[Any, bool]], keyset: Keyset, connection: BaseDatabaseWrapper
 ) -> str:
     table, quote = keyset.source.model._meta.db_table, connection.ops.quote_name
-    compiler = keyset.source.query.get_compiler(connection=connection)
     quote_value = connection.schema_editor().quote_value
     parts = []
     for expression, descending in columns:
-        sql, params = compiler.compile(expression)
+        sql, params = compile_expression(expression, keyset.source, connection)
         sql = sql.replace(f"{quote(keyset.info.base_alias)}.", "")
         sql = sql % tuple(map(quote_value, params)) if params else sql
         sql = sql if isinstance(expression, Col) else f"({sql})"

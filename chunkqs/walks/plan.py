@@ -25,6 +25,7 @@ from ..sources.copy_stream import CopyStream
 from ..sources.keyset import KeysetSource, read_types
 from ..sources.pacing import Throttle
 from ..sources.retries import Retries
+from ..sources.running import RunningQuery
 from ..sources.sizing import Sizing
 from ..sources.stream import OpenSource, Stream, Wishes
 from .missing_index import warn_of_missing_index
@@ -50,7 +51,9 @@ class Plan(ABC):
     method: ClassVar[str]
 
     @abstractmethod
-    def open(self, connection: BaseDatabaseWrapper) -> tuple[OpenSource, Positioner | None]:
+    def open(
+        self, connection: BaseDatabaseWrapper, opening: RunningQuery
+    ) -> tuple[OpenSource, Positioner | None]:
         """Open the source of a walk; say where its raw rows stand, if they have positions."""
 
     @abstractmethod
@@ -111,7 +114,9 @@ class StreamPlan(Plan):
 
     method = "stream"
 
-    def open(self, connection: BaseDatabaseWrapper) -> tuple[OpenSource, Positioner | None]:
+    def open(
+        self, connection: BaseDatabaseWrapper, opening: RunningQuery
+    ) -> tuple[OpenSource, Positioner | None]:
         queryset = self.queryset.using(connection.alias)
         query = KeysetQuery(self.keyset, connection) if self.keyset else None
         if query is not None:
@@ -124,6 +129,7 @@ class StreamPlan(Plan):
             self.wishes,
             by_keyset=partial(_open_by_keyset, queryset, connection),
             extra=tuple(query.extra) if query else (),
+            opening=opening,
         )
         opened = stream.open()
         return opened, query.position if query else None
@@ -149,7 +155,12 @@ class StreamPlan(Plan):
         )
 
     def exported(self, copy: CopyFormat) -> Plan:
-        return replace(self, queryset=rows_of(self.queryset), whole_chunks=True, copy=copy)
+        return replace(
+            self,
+            queryset=rows_of(self.queryset, as_text=copy.is_text),
+            whole_chunks=True,
+            copy=copy,
+        )
 
 
 def _open_by_keyset(queryset: QuerySet[Any, Any], connection: BaseDatabaseWrapper) -> OpenSource:
@@ -169,7 +180,9 @@ class KeysetPlan(Plan):
 
     method = "keyset_iter"
 
-    def open(self, connection: BaseDatabaseWrapper) -> tuple[OpenSource, Positioner | None]:
+    def open(
+        self, connection: BaseDatabaseWrapper, opening: RunningQuery
+    ) -> tuple[OpenSource, Positioner | None]:
         keyset = self.needed_keyset()
         retries = Retries(connection, self.queryset.model._meta.label, self.retries)
         query = KeysetQuery(keyset, connection)
@@ -197,5 +210,5 @@ class KeysetPlan(Plan):
 
     def exported(self, copy: CopyFormat) -> Plan:
         callers = self.needed_keyset()
-        keyset = replace(callers, source=rows_of(callers.source))
+        keyset = replace(callers, source=rows_of(callers.source, as_text=copy.is_text))
         return replace(self, queryset=keyset.queryset, keyset=keyset, whole_chunks=True)

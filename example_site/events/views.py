@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import csv
-from collections.abc import Iterator
-
 from django.db.models import F
-from django.http import HttpRequest, StreamingHttpResponse
+from django.http import HttpRequest
 
 from chunkqs import ChunkedQuerySet, KeysetListView
+from chunkqs.export import Export
+from chunkqs.http import ExportResponse
 
 from .models import Event
 
@@ -36,26 +35,16 @@ class EventList(KeysetListView):
         return _events(self.request).select_related("user").order_by(*order)
 
 
-def event_csv(request: HttpRequest) -> StreamingHttpResponse:
-    """Send all the events as CSV, the first line at once, a constant amount of memory held."""
-    lines = _csv_lines(_events(request))
-    headers = {"Content-Disposition": 'attachment; filename="events.csv"'}
-    return StreamingHttpResponse(lines, content_type="text/csv", headers=headers)
+def event_export(request: HttpRequest, form: str) -> ExportResponse:
+    """Send all the events, as CSV, NDJSON or Parquet: the first byte at once, memory flat."""
+    rows = _events(request).values(*COLUMNS).stream()
+    export: Export = getattr(rows, form)()
+    return ExportResponse(export, filename=f"events.{form}")
 
 
-def _csv_lines(events: ChunkedQuerySet[Event]) -> Iterator[str]:
-    writer = csv.writer(_Echo())
-    yield writer.writerow(COLUMNS)
-    with events.values_list(*COLUMNS).stream() as rows:
-        for row in rows:
-            yield writer.writerow(row)
-
-
-class _Echo:
-    """A file that hands back what is written to it."""
-
-    def write(self, line: str) -> str:
-        return line
+async def event_export_async(request: HttpRequest, form: str) -> ExportResponse:
+    """Do the same in an async view: nothing else changes."""
+    return event_export(request, form)
 
 
 def _events(request: HttpRequest) -> ChunkedQuerySet[Event]:

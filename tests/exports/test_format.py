@@ -218,7 +218,7 @@ def test_duckdb_reads_djangos_values(tmp_path: Any) -> None:
         "allow_quoted_nulls=false)",
         f"read_json('{tmp_path}/every.ndjson', format='newline_delimited')",
     ):
-        relation = duckdb.sql(f"SELECT {others}, {casts} FROM {source} ORDER BY id")
+        relation: Any = duckdb.sql(f"SELECT {others}, {casts} FROM {source} ORDER BY id")
         columns = relation.columns
         read = [dict(zip(columns, row, strict=True)) for row in relation.fetchall()]
         for row, one in zip(read, queryset, strict=True):

@@ -75,7 +75,7 @@ def assert_same(queryset: QuerySet[Any], form: str) -> None:
         assert result.split("\n") == expected.split("\n"), way
 
 
-AWKWARD = [
+AWKWARD: list[dict[str, Any]] = [
     {},
     {"char": "", "text": ""},
     {"char": 'a "quoted", text', "text": "one\nline\r\nand another\rone"},

@@ -255,7 +255,7 @@ def test_an_error_in_the_middle_reaches_the_caller_after_the_parts_before_it() -
     wrong = RawSQL("1.0 / (id - %s)", [last], output_field=FloatField())
     queryset = User.objects.annotate(wrong=wrong).order_by("pk")
     for context in (transaction.atomic, None):
-        parts = []
+        parts: list[bytes] = []
         with pytest.raises(Exception, match="division by zero"):
             if context:
                 with context():

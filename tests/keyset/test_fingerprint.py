@@ -94,7 +94,9 @@ class OwnOrder(Query):
 
     by = "name DESC"
 
-    def get_compiler(self, using: Any = None, connection: Any = None, **options: Any) -> Any:
+    def get_compiler(  # type: ignore[override]
+        self, using: Any = None, connection: Any = None, **options: Any
+    ) -> Any:
         connection = connection or connections[using]
         django: Any = connection.ops.compiler(self.compiler)
 
@@ -110,7 +112,9 @@ class OwnOrder(Query):
 class Commented(OwnOrder):
     """Has a compiler of its own, and leaves the order as it is."""
 
-    def get_compiler(self, using: Any = None, connection: Any = None, **options: Any) -> Any:
+    def get_compiler(  # type: ignore[override]
+        self, using: Any = None, connection: Any = None, **options: Any
+    ) -> Any:
         connection = connection or connections[using]
         django: Any = connection.ops.compiler(self.compiler)
 

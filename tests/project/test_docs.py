@@ -26,7 +26,10 @@ by_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 
 @by_page
 @pytest.mark.django_db(transaction=True)
-def test_the_examples_of_a_page_run_one_after_the_other(page: Path) -> None:
+def test_the_examples_of_a_page_run_one_after_the_other(
+    page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)  # some write files
     make(Event, 250)
     namespace: dict[str, Any] = {"Event": Event, "User": User, "models": models}
     for number, code in enumerate(FENCED.findall(page.read_text())):

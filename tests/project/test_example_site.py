@@ -145,7 +145,7 @@ def test_demo_says_what_a_number_of_rows_is(manage: Run, rows: str) -> None:
 
 
 def test_demo_ends_its_walk_when_it_is_interrupted(
-    manage: Run, environment: dict[str, str]
+    manage: Run, environment: dict[str, str], interrupts: None
 ) -> None:
     manage("load_events", "2000")
     with subprocess.Popen(
@@ -194,12 +194,24 @@ def test_the_list_leads_from_page_to_page(manage: Run) -> None:
     assert 'rel="next"' not in _get(manage, "/?page=last")
 
 
-def test_the_csv_has_every_row(manage: Run) -> None:
+@pytest.mark.parametrize("client", ["/", "/async/"])
+def test_the_downloads_have_every_row(manage: Run, client: str) -> None:
     manage("load_events", "2500")
-    lines = _get(manage, "/events.csv").splitlines()
+    lines = _get(manage, f"{client}events.csv").splitlines()
     assert lines[0].startswith("id,created_at,kind")
     assert len(lines) == 2501
-    assert "purchase" not in _get(manage, "/events.csv?kind=view")
+    assert "purchase" not in _get(manage, f"{client}events.csv?kind=view")
+    objects = _get(manage, f"{client}events.ndjson").splitlines()
+    assert len({json.loads(line)["id"] for line in objects}) == 2500
+
+
+def test_parquet_has_every_row(manage: Run, tmp_path: Path) -> None:
+    from pyarrow import parquet
+
+    manage("load_events", "2500")
+    path = tmp_path / "events.parquet"
+    manage("export", "events.Event", "--output", str(path))
+    assert parquet.read_table(path).num_rows == 2500
 
 
 def test_the_api_leads_from_page_to_page(manage: Run) -> None:

@@ -251,3 +251,15 @@ def test_advice_that_fails_leaves_the_walk_and_the_transaction_alone(
         assert warned(Indexed.objects.order_by("d")) == []
         assert Owner.objects.filter(rank=1000).exists()
         transaction.set_rollback(True)
+
+
+@pytest.mark.database("postgresql")
+def test_a_range_of_another_column_than_the_orders_is_warned_of(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("chunkqs.databases.postgresql.database.MANY_SKIPPED", 3_000)
+    narrow = Indexed.objects.filter(d__lt=200)
+    (text,) = warned(narrow)
+    assert "Order by the column that you filter a range of" in text
+    assert warned(Indexed.objects.filter(d__lt=15_000)) == []
+    assert warned(Indexed.objects.filter(id__lt=15_000)) == []

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from contextlib import closing
+from datetime import datetime
 from math import prod
 from typing import Any
 
@@ -12,14 +14,24 @@ from django.db import Error, NotSupportedError, OperationalError
 from django.db.backends.utils import CursorWrapper
 
 from ...django_internals.compiler import Statement
-from ...django_internals.connections import close_apart, connect_apart
-from ..answers import MANY_HASHED, MANY_SORTED, Explanation, RepeatedWork, TransientError
+from ...django_internals.connections import connect_driver
+from ..answers import (
+    MANY_HASHED,
+    MANY_SORTED,
+    Explanation,
+    RepeatedWork,
+    Scope,
+    StoredMoment,
+    TransientError,
+)
 from ..base import Database, Result
 from ..transport import VALUE, Transport
 from .session import MySQLSession
 from .sort_length import MOST_BYTES, sort_length
 from .transports import LIKELY, ColumnType, exact
 
+#: Account, role and database of a session.
+SCOPE = "concat_ws(' ', current_user(), current_role(), database())"
 #: Client errors: server has gone away, connection lost (twice).
 LOST = {2006, 2013, 2055}
 #: Also: closed by this side, shutdown, killed while it ran or before, closed for idleness.
@@ -29,9 +41,6 @@ CONFLICTS = {1205, 1213}
 #: MariaDB's max_statement_time, MySQL's max_execution_time.
 TIMEOUTS = {1969, 3024}
 
-#: Seconds to wait for a connection to cancel a query by, if it comes from a pool.
-CANCEL_TIMEOUT = 2.0
-
 
 #: Of MariaDB since 10.5.1 and of MySQL since 8.0.22.
 REPLICA_STATUS = "SHOW REPLICA STATUS"
@@ -40,6 +49,16 @@ ACTIVE_QUERIES = """
 SELECT COUNT(*) FROM information_schema.PROCESSLIST
 WHERE COMMAND = 'Query' AND DB = DATABASE() AND ID <> CONNECTION_ID()
 """
+
+
+def stored_moment(text: str) -> StoredMoment | None:
+    """Return text of MySQL's as ISO 8601; None for what is no moment, as mysqlclient does."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except ValueError:
+        return None
+    iso = moment.isoformat()
+    return StoredMoment(iso.rstrip("0") if moment.microsecond else iso)
 
 
 class MySQL(Database):
@@ -100,9 +119,23 @@ class MySQL(Database):
             return RepeatedWork.MATCH
         return None
 
+    def scope(self) -> Scope:
+        """Read the account, its role and the database that tables are looked up in."""
+        with self.connection.cursor() as cursor:
+            cursor.execute(f"SELECT {SCOPE}")
+            (value,) = cursor.fetchone()
+        return Scope(SCOPE, value)
+
     def session(self, statement: Statement) -> MySQLSession:
         """Return the session with its variables, role and database."""
         return MySQLSession(self.connection, statement)
+
+    def read_moments_as_text(self, driver_connection: Any) -> None:
+        """Have mysqlclient make no datetime, which it does in Python."""
+        from MySQLdb.constants import FIELD_TYPE
+
+        for kind in (FIELD_TYPE.DATETIME, FIELD_TYPE.TIMESTAMP):
+            driver_connection.converter[kind] = stored_moment
 
     def transient_error(self, error: Error) -> TransientError | None:
         """Classify by error number."""
@@ -164,15 +197,14 @@ class MySQL(Database):
         """Count the bytes of long texts, of which the first ones alone are sorted by."""
         return sort_length(position, self.label)
 
-    def cancel(self, driver_connection: Any) -> None:
+    def cancel_handle(self, driver_connection: Any) -> int:
+        """Return the connection's number, which no other thread may ask it for."""
+        return int(driver_connection.thread_id())
+
+    def cancel(self, handle: int) -> None:
         """Send KILL QUERY, by a second connection."""
-        number = driver_connection.thread_id()
-        apart = connect_apart(self.connection, CANCEL_TIMEOUT)
-        try:
-            with apart.create_cursor() as cursor:
-                cursor.execute(f"KILL QUERY {number}")
-        finally:
-            close_apart(apart)
+        with closing(connect_driver(self.connection)) as apart, closing(apart.cursor()) as cursor:
+            cursor.execute(f"KILL QUERY {handle}")
 
     def sorted_by(self, statement: Statement, length: int) -> Statement:
         """Set `max_sort_length` for the one statement."""

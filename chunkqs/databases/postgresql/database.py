@@ -14,14 +14,23 @@ from django.db.transaction import atomic, set_rollback
 
 from ...django_internals.compiler import Statement
 from ...django_internals.values import Conversion
-from ..answers import CopyFormat, CopyReader, Explanation, RepeatedWork, TransientError
+from ..answers import (
+    MANY_SKIPPED,
+    CopyFormat,
+    CopyReader,
+    Explanation,
+    RepeatedWork,
+    Scope,
+    TransientError,
+)
 from ..base import Cursor, Database, Result
 from ..statistics import Distribution, Step
 from ..transport import Transport
 from .copying import cells_of, copy_statement
 from .plan import read_plan
 from .psycopg import Driver, driver_of
-from .repeated_work import repeated_work
+from .repeated_work import repeated_work, skipping_scan
+from .scope import read_scope
 from .session import PostgreSQLSession
 from .statistics import distributions, value_sql
 from .transports import LIKELY, LIKELY_MOMENTS, TEXT, exact, may_hold_floats, moment
@@ -110,9 +119,29 @@ class PostgreSQL(Database):
             return cursor.fetchone()[0]
 
     def repeated_work(self, statement: Statement) -> RepeatedWork | None:
-        """Look for large sorts and hashes in the plan."""
+        """Look for large sorts and hashes in the plan, and for a scan that skips many rows.
+
+        One EXPLAIN; and one query more where a scan leaves out rows by a range.
+        """
         explanation = self.explain(statement)
-        return repeated_work(explanation.text) if explanation else None
+        if explanation is None:
+            return None
+        work = repeated_work(explanation.text)
+        if work is None and (scan := skipping_scan(explanation.text)):
+            skipped = self._rows_of(scan) * explanation.rows / max(scan["Plan Rows"], 1)
+            return RepeatedWork.SKIP if skipped > MANY_SKIPPED else None
+        return work
+
+    def _rows_of(self, scan: dict[str, Any]) -> float:
+        """Return how many rows the table of a scan has, by the statistics: one query."""
+        with self.connection.cursor() as cursor:
+            cursor.execute(
+                "SELECT c.reltuples FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n"
+                " ON n.oid = c.relnamespace WHERE n.nspname = %s AND c.relname = %s",
+                [scan["Schema"], scan["Relation Name"]],
+            )
+            (rows,) = cursor.fetchone()
+        return float(rows)
 
     def distributions(self, table: str, columns: Sequence[str]) -> list[Distribution]:
         """Read `pg_stats`: one query, and one for each column."""
@@ -121,6 +150,11 @@ class PostgreSQL(Database):
     def value_in_step(self, type: str, step: Step, share: float) -> tuple[str, tuple[Any, ...]]:
         """Compute the value where the type has arithmetic, else take the nearer end."""
         return value_sql(type, step, share)
+
+    def scope(self) -> Scope:
+        """Read the roles, the schemas that names are looked up in, and the variables that
+        policies of row-level security name: one query, or two where there are some."""
+        return read_scope(self.connection)
 
     def session(self, statement: Statement) -> PostgreSQLSession:
         """Return the session with its settings, role and search path."""
@@ -154,9 +188,9 @@ class PostgreSQL(Database):
             )
             return asking.fetchone() is not None
 
-    def cancel(self, driver_connection: Any) -> None:
+    def cancel(self, handle: Any) -> None:
         """Send a cancel request, by a connection of the driver's own."""
-        driver_connection.cancel()
+        handle.cancel()
 
     def discard_cursor(self, cursor: CursorWrapper) -> None:
         """Forget the cursor without CLOSE, which would abort the transaction that runs now."""

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
 from ..answers import MANY_HASHED, MANY_SORTED, RepeatedWork
+
+#: A comparison with a bound, as the planner prints a filter.
+BOUND = re.compile(r"(?<![<>=!@&|~-])[<>]=?(?![<>@&|])")
 
 Node = dict[str, Any]
 
@@ -19,6 +23,20 @@ def repeated_work(plan: str) -> RepeatedWork | None:
     if any(_hashed_rows(node) > MANY_HASHED for node in nodes):
         return RepeatedWork.MATCH
     return None
+
+
+def skipping_scan(plan: str) -> Node | None:
+    """Return the scan that gives the order, and leaves out rows by a range of other columns."""
+    for node in _all(json.loads(plan)[0]["Plan"]):
+        if "Index" in node["Node Type"] and BOUND.search(node.get("Filter", "")):
+            return node
+    return None
+
+
+def _all(node: Node) -> Iterator[Node]:
+    yield node
+    for child in node.get("Plans", []):
+        yield from _all(child)
 
 
 def _before_limit(node: Node) -> Iterator[Node]:

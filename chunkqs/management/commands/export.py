@@ -58,7 +58,11 @@ class Command(BaseCommand):
         add("--exclude", action="append", default=[], metavar="FIELD=VALUE",
             help="only rows of which this is not true")  # fmt: skip
         add("--fields", help="the columns, separated by commas; else all fields of the model")
-        add("--order-by", metavar="FIELDS", help="the order, separated by commas; -field descends")
+        add(
+            "--order-by",
+            metavar="FIELDS",
+            help="the order, separated by commas; --order-by=-field descends",
+        )
         add("--header", choices=("names", "verbose", "none"), default="names",
             help="CSV: names of the fields, their verbose names, or no header")  # fmt: skip
         add("--escape-formulas", action="store_true",
