@@ -145,10 +145,10 @@ def of_postgresql() -> dict[str, Any]:
             search.SearchVector("text"), query, cover_density=True, normalization=2
         ),
         "a similarity": search.TrigramSimilarity("text", "the fat cat"),
-        "a word similarity": search.TrigramWordSimilarity("fat", "text"),
         "an interval of months": as_field(
             F("number") * RawSQL("interval '1 month'", ()), TextField()
         ),
+        "a word similarity": search.TrigramWordSimilarity("fat", "text"),
         "an array": RawSQL("ARRAY[number, 1]", ()),
         "an array of floats": RawSQL("ARRAY[ratio::real]", ()),
         "an infinite date": RawSQL("CASE WHEN number > 0 THEN day ELSE 'infinity'::date END", ()),
