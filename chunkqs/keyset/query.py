@@ -222,7 +222,7 @@ class KeysetQuery(KeysetSelect):
             if statement is None or self._has_room(statement):
                 return Template.of(statement) if statement else None
         ranges = between(segment.columns, segment.start, segment.end, self.database)
-        statement = self._compile(restrict(ordered, ranges)).statement
+        statement = self._part(restrict(ordered, ranges), is_alone=True)
         return Template.of(statement) if statement else None
 
     @property

@@ -68,7 +68,7 @@ class KeysetSource:
         block: Block = []
         while not block and not self._ended:
             block = self._retries.run(partial(self._next, size))
-            if self._is_first and not self._ended:
+            if self._is_first and not self._ended and not self._is_page:
                 self._prepare_to_go_on(size)
             self._is_first = False
         return block

@@ -8,7 +8,6 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-from django.contrib.postgres import search
 from django.db import connection
 from django.db.models import (
     Avg,
@@ -131,19 +130,32 @@ OF_GROUPS: dict[str, Any] = {
     "a deviation of floats": StdDev("ranked__ratio"),
     "a variance": Variance("ranked__number"),
 }
-QUERY = search.SearchQuery("cat") | search.SearchQuery("fat")
-OF_POSTGRESQL: dict[str, Any] = {
-    "a rank": search.SearchRank(search.SearchVector("text"), QUERY),
-    "a rank by cover density": search.SearchRank(
-        search.SearchVector("text"), QUERY, cover_density=True, normalization=2
-    ),
-    "a similarity": search.TrigramSimilarity("text", "the fat cat"),
-    "a word similarity": search.TrigramWordSimilarity("fat", "text"),
-    "an interval of months": as_field(F("number") * RawSQL("interval '1 month'", ()), TextField()),
-    "an array": RawSQL("ARRAY[number, 1]", ()),
-    "an array of floats": RawSQL("ARRAY[ratio::real]", ()),
-    "an infinite date": RawSQL("CASE WHEN number > 0 THEN day ELSE 'infinity'::date END", ()),
-}
+
+
+def of_postgresql() -> dict[str, Any]:
+    """Return annotations by functions that PostgreSQL alone has, and that want its driver."""
+    if vendor() != "postgresql":
+        return {}
+    from django.contrib.postgres import search
+
+    query = search.SearchQuery("cat") | search.SearchQuery("fat")
+    return {
+        "a rank": search.SearchRank(search.SearchVector("text"), query),
+        "a rank by cover density": search.SearchRank(
+            search.SearchVector("text"), query, cover_density=True, normalization=2
+        ),
+        "a similarity": search.TrigramSimilarity("text", "the fat cat"),
+        "an interval of months": as_field(
+            F("number") * RawSQL("interval '1 month'", ()), TextField()
+        ),
+        "a word similarity": search.TrigramWordSimilarity("fat", "text"),
+        "an array": RawSQL("ARRAY[number, 1]", ()),
+        "an array of floats": RawSQL("ARRAY[ratio::real]", ()),
+        "an infinite date": RawSQL("CASE WHEN number > 0 THEN day ELSE 'infinity'::date END", ()),
+    }
+
+
+OF_POSTGRESQL = of_postgresql()
 
 
 def assert_walks(queryset: QuerySet[Any, Any], key: Any) -> None:
