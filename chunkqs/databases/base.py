@@ -270,6 +270,10 @@ class Database:
         """Ask whether the session shows the values of doubtful types with all their digits."""
         return True
 
+    def have_own_order(self, column_types: Sequence[Any]) -> bool:
+        """Ask whether any of some doubtful types may be compared by rules of the user's own."""
+        return True
+
     def type_name(self, column_type: Any) -> str:
         """Return a type's name for messages. May ask the database."""
         return str(column_type)

@@ -47,6 +47,7 @@ class OrderCheck:
             raise inexact(column, name, f"is not compared with its text ({error})") from error
         if not found:
             raise inexact(column, name, "is not found by its text")
+        query.lessons.has_own_types = self._database.have_own_order(list(doubtful.values()))
         doubtful.clear()
 
     def is_an_order(self, last: Position, start: Position | None, mark: Position | None) -> bool:

@@ -33,7 +33,7 @@ from .repeated_work import repeated_work, skipping_scan
 from .scope import read_scope
 from .session import PostgreSQLSession
 from .statistics import distributions, value_sql
-from .transports import LIKELY, LIKELY_MOMENTS, TEXT, exact, may_hold_floats, moment
+from .transports import FIRST_OF_USER, LIKELY, LIKELY_MOMENTS, TEXT, exact, may_hold_floats, moment
 
 #: Serialisation failure (a replica's recovery conflict too), deadlock, lock timeout.
 CONFLICT_STATES = {"40001", "40P01", "55P03"}
@@ -41,6 +41,16 @@ QUERY_CANCELED = "57014"
 #: The same code as a timeout has, but someone wants the query to end. PostgreSQL says so in
 #: the language of `lc_messages`.
 USER_REQUEST = "user request"
+
+#: Of some types, those that are neither enums nor of an extension.
+OWN_TYPES = """
+SELECT FROM pg_catalog.pg_type AS t
+WHERE t.oid = ANY(%s::oid[]) AND t.oid >= %s AND t.typtype <> 'e' AND NOT EXISTS (
+    SELECT FROM pg_catalog.pg_depend AS d
+    WHERE d.classid = 'pg_catalog.pg_type'::regclass AND d.objid = t.oid AND d.deptype = 'e'
+)
+LIMIT 1
+"""
 
 LEADING_WORD = re.compile(r"[a-z0-9]*")
 
@@ -280,6 +290,12 @@ class PostgreSQL(Database):
             cursor.execute("SELECT current_setting('extra_float_digits')::integer > 0")
             (is_whole,) = cursor.fetchone()
         return bool(is_whole)
+
+    def have_own_order(self, column_types: Sequence[int]) -> bool:
+        """Look for types of the user's own that are no enums: one query."""
+        with self.connection.cursor() as cursor:
+            cursor.execute(OWN_TYPES, [list(column_types), FIRST_OF_USER])
+            return cursor.fetchone() is not None
 
     def type_name(self, column_type: int) -> str:
         """Ask the server: one query."""
