@@ -298,7 +298,7 @@ class LazyRows(Lazy[Row]):
 
         Its schema comes from the fields and is known before the first row; no query runs until
         that. `dictionaries` makes dictionaries of text with choices. For pandas, polars,
-        DuckDB and Parquet. Holds about 64,000 rows, or some megabytes. Raises as `csv()`.
+        DuckDB and Parquet. Holds about 65,000 rows, or a few megabytes. Raises as `csv()`.
         """
         from .export import arrow_reader
 
@@ -308,7 +308,7 @@ class LazyRows(Lazy[Row]):
         """Return the rows as a Parquet file: an iterable of bytes, by the extra `chunkqs[arrow]`.
 
         `compression`: "zstd", "snappy", "gzip", "brotli", "lz4" or "none". Holds a row group, of
-        about 130,000 rows or 16 MB. Else as `csv()` and `arrow()`.
+        about 65,000 rows or 8 MB. Else as `csv()` and `arrow()`.
         """
         from .export import parquet_export
 
