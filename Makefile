@@ -13,8 +13,8 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 SQLITE := sqlite:///chunkqs.sqlite3
 
-.PHONY: demo test test-postgresql test-sqlite test-random test-all coverage lint format types \
-	rooms clean bench benchmarks
+.PHONY: demo test test-postgresql test-sqlite test-random test-all ecosystem coverage lint format types \
+	rooms package clean bench benchmarks
 
 # Load a million events into an embedded PostgreSQL (ROWS=10000000: ten) and walk them in six ways.
 demo: $(VENV)/.demo
@@ -34,20 +34,27 @@ test-sqlite: $(VENV)/.dev
 test-random: PYTEST_ARGS += -p randomly
 test-random: test-sqlite
 
-# What of the package the tests on both databases reach, by branches. The floor is what was
-# measured without a MariaDB, whose part of the package is the largest that is left out.
+# What of the package tests reach, by branches: all of them on SQLite, and on the embedded
+# PostgreSQL those that reach what SQLite doesn't. The floor is what was measured: without
+# MariaDB, whose part of the package is the largest that is left out.
 COVERAGE_FLOOR := 90
+SERVER_TESTS := databases exports keyset partitions sources walks
 
 coverage: $(VENV)/.dev
 	$(BIN)/coverage erase
-	env -u DATABASE_URL $(BIN)/coverage run --parallel-mode -m pytest $(PYTEST_ARGS)
 	DATABASE_URL=$(SQLITE) $(BIN)/coverage run --parallel-mode -m pytest $(PYTEST_ARGS)
+	env -u DATABASE_URL $(BIN)/coverage run --parallel-mode -m pytest $(PYTEST_ARGS) \
+		$(SERVER_TESTS:%=tests/%)
 	$(BIN)/coverage combine --quiet
 	$(BIN)/coverage report --skip-covered --fail-under=$(COVERAGE_FLOOR)
 
 # The matrix of noxfile.py, on the servers that TEST_DATABASE_URLS names (URLs, space-separated).
 test-all: $(VENV)/.dev
 	$(BIN)/python -m nox --session tests $(NOX_ARGS)
+
+# With other people's packages, on Redis and RabbitMQ (REDIS_URL, CELERY_BROKER_URL).
+ecosystem: $(VENV)/.dev
+	$(BIN)/python -m nox --session ecosystem $(NOX_ARGS)
 
 lint: $(VENV)/.dev
 	$(BIN)/ruff check .
@@ -57,8 +64,19 @@ format: $(VENV)/.dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
+# mypy over the package, then both checkers over a project such as a user has.
 types: $(VENV)/.dev
 	$(BIN)/mypy
+	DATABASE_URL=$(SQLITE) $(BIN)/python -m pytest --quiet tests/typing
+
+# The distributions: built, checked, and the wheel tried in an empty environment.
+package: $(VENV)/.dev
+	rm -rf build dist
+	$(BIN)/python -m build --outdir dist .
+	$(BIN)/python -m twine check --strict dist/*
+	$(BIN)/python -m venv --clear $(VENV)/empty
+	$(VENV)/empty/bin/python -m pip --disable-pip-version-check --quiet install dist/*.whl
+	cd $(VENV)/empty && bin/python -I -W error ../../tools/smoke.py
 
 # The two rules of the package: what stands in which room, and which way imports go.
 rooms: $(VENV)/.dev
@@ -75,8 +93,9 @@ $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
 $(VENV)/.%: setup.py pyproject.toml | $(BIN)/python
-	@echo "Installing chunkqs[$*] into $(VENV)"
-	@$(PIP) install --editable '.[$*]'
+	@echo "Installing chunkqs, and what the group $* in pyproject.toml names, into $(VENV)"
+	@$(PIP) install --upgrade 'pip>=25.1'  # which knows groups
+	@$(PIP) install --editable . --group $*
 	@touch $@
 
 # Every way to walk beside its peers, in about twenty minutes (ROWS=100000: two, of one round),

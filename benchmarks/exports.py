@@ -205,9 +205,7 @@ def main() -> None:
         measure(given.export)
         return
     found = servers()
-    text = HEAD.format(
-        machine=machine(), versions=versions(), rows=given.rows, rounds=given.rounds
-    )
+    text = HEAD.format(machine=machine(), versions=versions(), rows=given.rows, rounds=given.rounds)
     for server in found:
         fill(server.url(given.rows), DRIVERS[server.vendor][0], given.rows, 0, 0)
     for server, driver, title, base, names in scenarios(found):

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
     from .model import ChunkedModelMixin
     from .views import KeysetListView
 
+__version__ = "0.1.0"
+
 __all__ = [
     "Chunk",
     "ChunkedManager",
@@ -52,6 +54,7 @@ __all__ = [
     "SlowStartWarning",
     "StreamInterrupted",
     "WorkerDied",
+    "__version__",
     "chunks",
     "keyset_iter",
     "parallel",

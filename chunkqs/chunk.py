@@ -106,13 +106,11 @@ class Chunk(list[Row]):
                 origin = PickledOrigin(origin.position, unread(origin.queryset))
             except KeysetError:
                 origin = None
-        return _unpickled, (type(self), list(self), self.number, origin)
+        return type(self)._unpickled, (list(self), self.number, origin)
 
-
-def _unpickled(
-    kind: type[Chunk[Any]], rows: list[Any], number: int, origin: PickledOrigin | None
-) -> Chunk[Any]:
-    chunk = kind(rows)
-    chunk.number = number
-    chunk._origin = origin
-    return chunk
+    @classmethod
+    def _unpickled(cls, rows: list[Row], number: int, origin: PickledOrigin | None) -> Self:
+        chunk = cls(rows)
+        chunk.number = number
+        chunk._origin = origin
+        return chunk

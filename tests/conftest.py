@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -31,6 +32,8 @@ def pytest_configure(config: pytest.Config) -> None:
     for mark in (
         "database(*vendors): the test is for postgresql, mysql or sqlite alone",
         "django(major, minor): the test needs this Django or a newer one",
+        "once_per_database: the same with every Django and driver; see noxfile.py",
+        "celery: the test needs Celery",
         "pgbouncer: the test needs pgbouncer and a PostgreSQL server to put it in front of",
     ):
         config.addinivalue_line("markers", mark)
@@ -126,6 +129,14 @@ def nothing_left_open() -> Iterator[Leftovers]:
     leftovers = Leftovers("default")
     yield leftovers
     leftovers.check()
+
+
+@pytest.fixture
+def interrupts() -> Iterator[None]:
+    """Let interrupts arrive: a shell has what it runs in the background ignore them."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(scope="session")

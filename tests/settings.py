@@ -1,16 +1,35 @@
 """Settings of the test suite: one variable, DATABASE_URL, picks the database.
 
 Without it the suite runs on an embedded PostgreSQL, which `tests.support.databases`
-starts for the session when the first test asks for a database.
+starts for the session when the first test asks for a database. TEST_DRIVER names the one
+driver that may be imported, where several are installed.
 """
 
+import sys
 from pathlib import Path
 from typing import Any
 
 from environ import Env
 
 EMBEDDED = "postgres://postgres@/chunkqs"
+DRIVERS = {
+    "psycopg2": ["psycopg2"],
+    "psycopg": ["psycopg", "psycopg_pool"],
+    "mysql": ["MySQLdb"],
+    "sqlite": [],
+}
 env = Env()
+
+
+def hide_drivers(but: str) -> None:
+    """Let imports of the other drivers fail, as if they were not installed."""
+    for driver, modules in DRIVERS.items():
+        if driver != but:
+            sys.modules.update(dict.fromkeys(modules))  # type: ignore[arg-type]
+
+
+if driver := env.str("TEST_DRIVER", ""):
+    hide_drivers(but=driver)
 
 
 def database(url: str) -> dict[str, Any]:
@@ -18,7 +37,7 @@ def database(url: str) -> dict[str, Any]:
     config["TEST"] = {}
     if config["ENGINE"].endswith("sqlite3"):
         # A file, since a database in memory is a different one in each thread.
-        path = Path(config["NAME"])
+        path = Path(config["NAME"]).resolve()  # wherever a test goes
         config["TEST"]["NAME"] = str(path.with_name(f"test_{path.name}"))
         config["OPTIONS"] = {"timeout": 20}
     if config["ENGINE"].endswith("mysql"):

@@ -78,3 +78,12 @@ class CopyReader(Protocol):
 
     def forget(self) -> None:
         """Let go of what the connection has ended already, without a word to the server."""
+
+
+class Scope(NamedTuple):
+    """In which tenant, schema and role a session is: what else than a query decides its rows."""
+
+    sql: str
+    """An expression that is the same in every row, and costs no more than one evaluation."""
+    value: str
+    """What it was."""

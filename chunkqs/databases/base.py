@@ -23,6 +23,7 @@ from .answers import (
     CopyReader,
     Explanation,
     RepeatedWork,
+    Scope,
     TransientError,
 )
 from .statistics import Distribution, Step
@@ -170,6 +171,10 @@ class Database:
         """Return the SQL of the value that lies so far from the low end of a step to the other."""
         raise NotImplementedError
 
+    def scope(self) -> Scope | None:
+        """Read in which tenant, schema and role the session is; None where it has none."""
+        return None
+
     def session(self, statement: Statement) -> Session | None:
         """Return what reads and compares the sessions that `statement` runs in, without a query.
 
@@ -196,8 +201,12 @@ class Database:
         """Return whether the server still has `cursor`, open on the caller's connection."""
         return True
 
-    def cancel(self, driver_connection: Any) -> None:
-        """Ask the server to end the query that another thread runs on `driver_connection`."""
+    def cancel_handle(self, driver_connection: Any) -> Any:
+        """Return what another thread needs to cancel the query of a connection that is in use."""
+        return driver_connection
+
+    def cancel(self, handle: Any) -> None:
+        """Ask the server to end the query that runs on the connection of `cancel_handle()`."""
 
     def discard_cursor(self, cursor: CursorWrapper) -> None:
         """Forget a server-side cursor that the server has no more, without a query."""
@@ -264,6 +273,16 @@ class Database:
     def type_name(self, column_type: Any) -> str:
         """Return a type's name for messages. May ask the database."""
         return str(column_type)
+
+    def null_test(self, sql: str, operator: str, is_column: bool) -> str:
+        """Return the condition that a column or expression `IS NULL`, or `IS NOT NULL`."""
+        return f"{sql} {operator}"
+
+    def is_view(self, table: str) -> bool:
+        """Ask whether a table is a view: one query."""
+        with self.connection.cursor() as cursor:
+            known = self.connection.introspection.get_table_list(cursor)
+        return any(one.name == table and one.type == "v" for one in known)
 
     def sort_length(self, position: tuple[Any, ...]) -> int:
         """Return how many bytes of its values a row at `position` must be sorted by to be in its

@@ -12,8 +12,9 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from ..django_internals.compiler import Statement
 from ..django_internals.connections import reconnected
+from .answers import Scope
 from .private_connection import session_of
-from .session import SessionMismatch, errors_as_mismatch
+from .session import Session, SessionMismatch, errors_as_mismatch
 
 
 class CallersSession:
@@ -27,12 +28,18 @@ class CallersSession:
         self._connection = connection
         self._statement = statement
         self._mismatch: str | None = None
+        self._session: Session | None = None
         try:
             self._session = session_of(connection, statement)
             with errors_as_mismatch("the session could not be read"):
                 self._session.remember()
         except SessionMismatch as reason:
             self._mismatch = str(reason)  # its traceback would refer back to this
+
+    @property
+    def scope(self) -> Scope | None:
+        """The scope of the session, where it was read along with it."""
+        return None if self._session is None else self._session.scope
 
     def assure(self) -> None:
         """Raise SessionMismatch where it is known already that no other session could stand in."""
@@ -46,4 +53,5 @@ class CallersSession:
         """
         with reconnected(self._connection):
             session_of(self._connection, self._statement)
-            self._session.check_replacement()
+            if self._session is not None:
+                self._session.check_replacement()

@@ -17,7 +17,7 @@ from django.db.backends.utils import CursorWrapper
 
 from ..django_internals.compiler import Statement
 from ..django_internals.connections import lend_driver_connection
-from .answers import Explanation
+from .answers import Explanation, Scope
 
 
 class Refusal(Exception):
@@ -45,6 +45,8 @@ class Session(ABC):
     def __init__(self, connection: BaseDatabaseWrapper, statement: Statement) -> None:
         self.connection = connection
         self.statement = statement
+        self.scope: Scope | None = None
+        """What decides which rows a query shows, where `remember()` has read it."""
 
     @abstractmethod
     def survey(self, explanation: Explanation | None) -> None:

@@ -66,9 +66,9 @@ class SQLite(Database):
         """Return whether `error` says that the connection or cursor was closed."""
         return error is not None and bool(CLOSED.search(str(error)))
 
-    def cancel(self, driver_connection: Any) -> None:
+    def cancel(self, handle: Any) -> None:
         """Interrupt the query, from whichever thread."""
-        driver_connection.interrupt()
+        handle.interrupt()
 
     def likely_transport(self, field: Any) -> Transport:
         """Return an expression: a column's value is converted by the type that it was declared

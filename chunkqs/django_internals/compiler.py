@@ -11,11 +11,15 @@ from typing import Any, NamedTuple
 
 from django.core.exceptions import EmptyResultSet
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.backends.utils import names_digest as names_digest
 from django.db.models import QuerySet
 from django.db.models.expressions import Expression
 from django.db.models.sql.compiler import SQLCompiler
 
 from .expressions import unfold
+
+#: A selected column as SQL with its parameters.
+Column = tuple[str, tuple[Any, ...]]
 
 #: The unit that moves between the stages: raw rows as the driver gave them.
 Block = list[tuple[Any, ...]]
@@ -87,21 +91,20 @@ class _ExtraColumns(SQLCompiler):
         places: list[int] = []
         known, width = _places(select)
         for extra in self.extra:
-            place = self._known_place(extra.shown_by or extra.column, known)
-            if place is None:
+            shown = self._compiled_column(extra.shown_by or extra.column)
+            if (place := known.get(shown)) is None:
                 place = width + len(columns)
-                sql, params = self.compile(extra.column)
-                columns.append((extra.column, (sql, params), None))
-                if not params:
-                    known[sql] = place
+                column = self._compiled_column(extra.column)
+                columns.append((extra.column, column, None))
+                known[column] = place
             places.append(place)
         self.extra_places, self.extra_width = places, width + len(columns)
         # Django's own come last: they are those of DISTINCT, which the order decides about.
         return [*columns, *super().get_extra_select(order_by, select)]
 
-    def _known_place(self, expression: Expression, known: dict[str, int]) -> int | None:
+    def _compiled_column(self, expression: Expression) -> Column:
         sql, params = self.compile(expression)
-        return None if params else known.get(sql)
+        return sql, tuple(params)
 
 
 def fetched_width(compiler: Any) -> int:
@@ -115,13 +118,21 @@ def with_extra_columns(compiler_class: Any) -> Any:
     return type(compiler_class.__name__, (_ExtraColumns, compiler_class), {})
 
 
-def _places(select: Any) -> tuple[dict[str, int], int]:
-    """Return where each selected column without parameters stands, and the width of all."""
-    known: dict[str, int] = {}
+# Django 5.2, 6.0, 6.1: compile() writes a resolved expression as it stands in the query.
+def compile_expression(
+    expression: Any, queryset: QuerySet[Any, Any], connection: BaseDatabaseWrapper
+) -> Statement:
+    """Return an expression that `queryset` has resolved, as SQL with its parameters."""
+    sql, params = queryset.query.get_compiler(connection=connection).compile(expression)
+    return Statement(sql, tuple(params))
+
+
+def _places(select: Any) -> tuple[dict[Column, int], int]:
+    """Return where each selected column stands, and the width of all."""
+    known: dict[Column, int] = {}
     width = 0
     for expression, (sql, params), _ in select:
-        if not params:
-            known.setdefault(sql, width)
+        known.setdefault((sql, tuple(params)), width)
         width += len(unfold(expression))
     return known, width
 

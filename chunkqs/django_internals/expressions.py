@@ -10,9 +10,11 @@ from collections.abc import Iterator
 from typing import Any
 
 from django.core.exceptions import FieldError
-from django.db.models.expressions import Col, ColPairs, Func, RawSQL, Ref, Subquery, Value
+from django.db.models.expressions import Col as Col
+from django.db.models.expressions import ColPairs, Func, RawSQL, Ref, Subquery, Value
 from django.db.models.functions import Cast, Collate
-from django.db.models.sql import Query
+from django.db.models.sql import Query as Query
+from django.db.models.sql.where import ExtraWhere
 from django.utils.tree import Node
 
 
@@ -80,6 +82,8 @@ def arguments_of(expression: Any) -> list[Any]:
     """Return what an expression was made with, without the expressions."""
     if isinstance(expression, Node):
         return [expression.connector, expression.negated]
+    if isinstance(expression, ExtraWhere):
+        return [expression.sqls, expression.params]
     args, kwargs = getattr(expression, "_constructor_args", ((), {}))
     bound = inspect.signature(type(expression).__init__).bind_partial(expression, *args, **kwargs)
     _, *given = bound.arguments.items()
@@ -117,15 +121,17 @@ def returns_rows(expression: Any) -> bool:
     return any(getattr(part, "set_returning", False) for part in flattened(expression))
 
 
+# Django 5.2, 6.0, 6.1: the conditions of extra() are no expressions, but stand among them.
 def is_expression(value: Any) -> bool:
-    return hasattr(value, "resolve_expression")
+    return hasattr(value, "resolve_expression") or isinstance(value, ExtraWhere)
 
 
 def parts_of(expression: Any) -> list[Any]:
     """Return the expressions in an expression; None for one that it may have and lacks."""
     if isinstance(expression, Node):
         return list(expression.children)
-    return list(expression.get_source_expressions())
+    own = getattr(expression, "get_source_expressions", None)
+    return list(own()) if own else []
 
 
 # Django 5.2, 6.0, 6.1: a column of a table is a Col, of the alias and field that it was made by.

@@ -5,7 +5,7 @@ Each part names the Django versions that it was checked against.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from functools import lru_cache
 from typing import Any
 
@@ -159,14 +159,16 @@ def has_own_iterable(queryset: Any) -> bool:
 # Django 5.2, 6.0, 6.1: `for row in queryset` calls __iter__(), which calls _fetch_all().
 def has_own_iteration(queryset: QuerySet[Any, Any]) -> bool:
     """Return whether the class of `queryset` overrides what a loop over it runs."""
-    return any(
-        name in vars(kind)
-        for kind in type(queryset).__mro__
-        if kind not in (QuerySet, *QuerySet.__mro__, NoticesWholeResults)
-        for name in ("__iter__", "_fetch_all")
-    )
+    stock = {QuerySet, NoticesWholeResults}
+    bases = [vars(base) for base in type(queryset).__mro__ if base not in stock]
+    return any("__iter__" in names or "_fetch_all" in names for names in bases)
 
 
-def rows_of(queryset: Iterable[Any]) -> list[Any]:
-    """Return the rows that a loop over `queryset` gets."""
+def rows_of(queryset: Any) -> list[Any]:
+    """Return the rows that a loop over `queryset`, which is one of a chunk, gets."""
+    queryset.whole_result_read = _is_no_whole_result
     return list(iter(queryset))
+
+
+def _is_no_whole_result(rows: int) -> None:
+    """Give no warning of as many rows as a chunk has."""

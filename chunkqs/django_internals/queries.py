@@ -10,14 +10,17 @@ from collections.abc import Collection, Iterable, Sized
 from dataclasses import dataclass
 from typing import Any, Self
 
+from django.core.exceptions import EmptyResultSet
+from django.db import connections
 from django.db.models import Model, QuerySet
-from django.db.models.expressions import Col, ColPairs, Expression, Func, OrderBy
+from django.db.models.expressions import Col, ColPairs, Expression, Func, OrderBy, RawSQL
 from django.db.models.lookups import Exact, In, IsNull
+from django.db.models.sql import Query
 from django.db.models.sql.constants import LOUTER
 from django.db.models.sql.datastructures import Join
-from django.db.models.sql.where import AND
+from django.db.models.sql.where import AND, ExtraWhere
 
-from .expressions import is_expression, returns_rows
+from .expressions import flattened, is_expression, returns_rows
 from .joins import joined_to, to_many_joins
 from .routing import planning_alias
 
@@ -85,6 +88,13 @@ class QueryInfo:
         )
 
 
+# Django 5.2, 6.0, 6.1: low_mark is 0, and high_mark None, where there is no slice.
+def slice_length(queryset: QuerySet[Any, Any]) -> int | None:
+    """Return how many rows a slice has at most; None where nothing limits them."""
+    query = queryset.query
+    return None if query.high_mark is None else int(query.high_mark - query.low_mark)
+
+
 # Django 5.2, 6.0, 6.1: attributes of Query that say which kind of query it is.
 def unordered_part(queryset: QuerySet[Any, Any]) -> str | None:
     """Name the part of `queryset` that takes its rows out of any order, if there is one."""
@@ -123,7 +133,9 @@ def _columns_of_one_value(query: Any, base_alias: str) -> tuple[tuple[Col, ...],
 
 
 def _is_exact(lookup: Any) -> bool:
-    return isinstance(lookup, Exact) and not is_expression(lookup.rhs)
+    # What another than Django calls exact may be no equality.
+    is_equality = isinstance(lookup, Exact) and type(lookup).__module__.startswith("django.")
+    return is_equality and not is_expression(lookup.rhs)
 
 
 def _is_one(lookup: Any) -> bool:
@@ -146,6 +158,42 @@ def resolve_ordering(queryset: QuerySet[Any, Any]) -> list[OrderBy]:
         term.resolve_expression(query, allow_joins=True, reuse=None)
         for term, _ in compiler._order_by_pairs()
     ]
+
+
+#: Methods of a compiler that the order of its SQL depends on.
+ORDERING_METHODS = ("as_sql", "get_order_by", "_order_by_pairs", "pre_sql_setup", "setup_query")
+
+
+# Django 5.2, 6.0, 6.1: a Query subclass may have a compiler of its own by get_compiler(). ops
+# knows the class that the database's own queries have.
+def is_ordered_elsewhere(queryset: QuerySet[Any, Any]) -> bool:
+    """Return whether the compiler of a query subclass gives it another order than it says."""
+    alias = planning_alias(queryset)
+    connection, query = connections[alias], queryset.query.clone()
+    stock: Any = connection.ops.compiler(query.compiler)
+    compiler = query.get_compiler(using=alias)
+    if all(getattr(type(compiler), n) is getattr(stock, n) for n in ORDERING_METHODS):
+        return False
+    try:
+        own, _ = compiler.as_sql()
+        plain, _ = stock(queryset.query.clone(), connection, alias).as_sql()
+    except EmptyResultSet:
+        return False
+    return str(own).rpartition("ORDER BY")[2] != str(plain).rpartition("ORDER BY")[2]
+
+
+# Django 5.2, 6.0, 6.1: the joins of select_related() are added while a query is compiled, by
+# get_select(), and stay in alias_map for good. extra(where=...) is an ExtraWhere in `where`.
+def keep_named_joins(queryset: QuerySet[Any, Any]) -> None:
+    """Add the joins of select_related() in place, where SQL of the caller's may name them."""
+    query: Any = queryset.query
+    if query.select_related and _has_raw_sql(query):
+        query.get_compiler(using=planning_alias(queryset)).get_select()
+
+
+def _has_raw_sql(query: Any) -> bool:
+    parts = [*flattened(query.where), *query.annotations.values()]
+    return any(isinstance(part, ExtraWhere | RawSQL) for one in parts for part in flattened(one))
 
 
 # Django 5.2, 6.0, 6.1: terms in the order as it is written, before reverse().
@@ -243,9 +291,9 @@ def without_lock(queryset: QuerySet[Any, Any]) -> QuerySet[Any, Any]:
 
 # Django 5.2, 6.0, 6.1: a join has the alias of the table that it starts from, and the relation
 # that it follows; the base table has neither.
-def path_to(alias: str, queryset: QuerySet[Any, Any]) -> list[str]:
-    """Name the relations that lead from the queryset's own table to that of an alias."""
-    join: Any = queryset.query.alias_map.get(alias)
+def path_to(alias: str, query: Query) -> list[str]:
+    """Name the relations that lead from a query's own table to that of an alias."""
+    join: Any = query.alias_map.get(alias)
     if not isinstance(join, Join):
         return []
     relation: Any = join.join_field
@@ -253,7 +301,35 @@ def path_to(alias: str, queryset: QuerySet[Any, Any]) -> list[str]:
     if join.filtered_relation is not None:
         condition = join.filtered_relation.condition
         name = f"{join.filtered_relation.relation_name}[{condition!r}]"
-    return [*path_to(join.parent_alias, queryset), name]
+    return [*path_to(join.parent_alias, query), name]
+
+
+def has_alias(query: Query, alias: str) -> bool:
+    """Return whether an alias is one of a query's own tables."""
+    return alias in query.alias_map
+
+
+# Django 5.2, 6.0, 6.1: attributes of Query that say which rows and columns it asks for.
+def query_parts(query: Query) -> list[tuple[str, Any]]:
+    """Return what a query asks for, by names; what it doesn't use is left out."""
+    is_ordered = query.order_by or not query.default_ordering
+    parts = {
+        "model": query.model,
+        "select": query.select,
+        "annotations": query.annotation_select,
+        "where": query.where,
+        "order": query.order_by if is_ordered else tuple(query.get_meta().ordering or ()),
+        "reversed": not query.standard_ordering,
+        "from": query.low_mark,
+        "to": query.high_mark,
+        "distinct": query.distinct and (query.distinct_fields or True),
+        "groups": query.group_by,
+        "combined": query.combinator and (query.combinator, query.combined_queries),
+        "extra": {name: sql for name, (sql, _) in query.extra.items()},
+        "tables": query.extra_tables,
+        "extra_order": query.extra_order_by,
+    }
+    return [(name, part) for name, part in parts.items() if part]
 
 
 # Django 5.2, 6.0, 6.1: the expressions of an index are as those of order_by(): F(), OrderBy,

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from itertools import islice
-from operator import eq, itemgetter
+from operator import eq
 from typing import Any
 
+from ..databases.answers import Scope
 from ..django_internals.compiler import Block
 from ..errors import KeysetError
 from .columns import KeyColumn, name_of
@@ -33,7 +34,7 @@ def check_block(
         return
     values: list[Any] = []
     for column, place in zip(keyset.columns, places, strict=True):
-        values = list(map(itemgetter(place), block))
+        values = [raw_row[place] for raw_row in block]
         if not column.nullable and None in values:
             raise unexpected_null(keyset, column)
     # The last column nearly always tells neighbours apart by itself.
@@ -82,12 +83,30 @@ def not_at_its_position(keyset: Keyset) -> KeysetError:
     )
 
 
+def incomparable(keyset: Keyset, error: Exception) -> KeysetError:
+    """Return the error for an order whose values the database doesn't compare."""
+    return KeysetError(
+        f"A walk by keyset cannot follow the order of {_label(keyset)} ({_names(keyset)}): the "
+        f"database does not compare a value of it with its text ({str(error).strip()}).{ADVICE}"
+    )
+
+
 def went_back(keyset: Keyset) -> KeysetError:
     """Return the error for a chunk that does not come after the one before."""
     return KeysetError(
         f"The walk of {_label(keyset)} did not get ahead: a chunk is not after the one before in "
         f"the order ({_names(keyset)}), by the database's comparison. A value of it does not "
         f"compare as what it is read as, or changes from query to query.{ADVICE}"
+    )
+
+
+def left_scope(keyset: Keyset, began: Scope, now: Scope) -> KeysetError:
+    """Return the error for a walk that goes on in another tenant than it began in."""
+    return KeysetError(
+        f"The walk of {_label(keyset)} began in another tenant, schema or role ({began.value}) "
+        f"than it goes on in ({now.value}), whose rows are others. Go back to where it began "
+        "before the next chunk is read, and resume it by after= and its position; or use "
+        "stream(), which reads all rows by one query."
     )
 
 

@@ -8,13 +8,13 @@ from typing import Any
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import Count, Field, QuerySet, Value
-from django.db.models.expressions import Col, Expression, OrderBy
+from django.db.models.expressions import Expression, OrderBy
 from django.db.models.functions import Coalesce, Length, Lower, Trim, Upper
 from django.db.models.sql.compiler import SQLCompiler
 
 from ..databases.base import Database
 from ..databases.transport import Transport
-from ..django_internals.expressions import field_of
+from ..django_internals.expressions import Col, field_of
 from ..django_internals.queries import QueryInfo
 from .fingerprint import fingerprint
 
@@ -84,7 +84,7 @@ def key_column(
 ) -> KeyColumn:
     """Return `expression`, which `source` has resolved, as a key column."""
     nullable = _is_nullable(expression, info.outer_joined)
-    known = fingerprint(expression, source)
+    known = fingerprint(expression, source.query)
     return KeyColumn(expression, descending, nulls_first, nullable, known, tie_breaker)
 
 

@@ -17,7 +17,9 @@ from ..databases import database_of
 from ..django_internals.expressions import is_constant, unfold
 from ..django_internals.queries import (
     QueryInfo,
+    is_ordered_elsewhere,
     is_reversed,
+    keep_named_joins,
     ordered_by,
     resolve_ordering,
     restrict,
@@ -89,7 +91,11 @@ def keyset_of(queryset: QuerySet[Any, Any] | RawQuerySet[Any]) -> Keyset:
         raise refusal("raw()", "no condition can be added to raw SQL")
     if part := unordered_part(queryset):
         raise refusal(part, "its rows depend on rows outside of a chunk")
+    if is_ordered_elsewhere(queryset):
+        kind = type(queryset.query).__name__
+        raise refusal(f"the order of {kind}", "it is made by a compiler of its own")
     source = queryset.all()
+    keep_named_joins(source)
     terms = resolve_ordering(source)
     info = QueryInfo.of(source)
     refuse_query(info, source.model)

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
+from ..databases.answers import Scope
 from ..databases.base import Database
 from ..databases.transport import Transport
 from ..django_internals.expressions import field_of
@@ -30,6 +31,8 @@ class Lessons:
     """The columns whose values may not be comparable with what they are read as; their types."""
     has_own_types: bool = False
     """Whether a column is of a type of the user's own, which is compared by their rules."""
+    scope: Scope | None = None
+    """In which tenant, schema and role the walk began, once that is known."""
     sort_length: int = 0
     """How many bytes of each value to sort by; 0 leaves that to the database."""
 

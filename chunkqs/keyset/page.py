@@ -33,18 +33,18 @@ class PageQuery(KeysetQuery):
         else:
             yield from (partial(self._of_one, segment) for segment in segments)
 
-    def learn(self, column_types: Sequence[Any], block: Block) -> bool:
+    def learn_length(self, block: Block) -> bool:
         """Learn from each row: the first that is shown becomes a position, too, not only the
         last that is read."""
-        learn = super().learn
-        return any(learn(column_types, [raw_row]) for raw_row in block)
+        learn = super().learn_length
+        return any(learn([raw_row]) for raw_row in block)
 
     def _of_one(self, segment: Open, limit: int) -> Statement:
         return self._sorted(super()._trimmed(segment(limit)))
 
     def _of_all(self, segments: list[Open], limit: int) -> Statement:
         union = self._union([segment(limit) for segment in segments], self.keyset.columns)
-        statement = Statement(union.sql.replace(str(LIMIT), str(limit)), union.params)
+        statement = Statement(union.sql.replace(LIMIT, str(limit)), union.params)
         return self._sorted(super()._trimmed(statement))
 
     def _filled(

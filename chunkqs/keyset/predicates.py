@@ -9,11 +9,14 @@ from typing import Any, NamedTuple
 from django.core.exceptions import EmptyResultSet
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import BooleanField
-from django.db.models.expressions import Col, Expression
+from django.db.models.expressions import Expression
 from django.db.models.sql.compiler import SQLCompiler
 
 from ..databases import database_of
+from ..databases.answers import Scope
 from ..databases.base import Database
+from ..django_internals.expressions import Col
+from ..django_internals.lookups import RowLookup
 from .columns import KeyColumn
 from .ranges import Columns, Comparison, Position, Range, Segment, bound_of, ranges_after
 
@@ -23,16 +26,18 @@ class ColumnSql(NamedTuple):
 
     sql: str
     params: tuple[Any, ...]
+    is_column: bool
+    database: Database
 
     def steered(self) -> ColumnSql:
         """Return the column as one that no index is looked for."""
         return self._replace(sql=f"+{self.sql}")
 
 
-class KeyRange(Expression):
+class KeyRange(RowLookup):
     """The rows of some ranges, as a condition."""
 
-    output_field = BooleanField()
+    lookup_name = "key_range"
 
     def __init__(
         self,
@@ -41,20 +46,20 @@ class KeyRange(Expression):
         ranges: Sequence[Range],
         guard: Range = (),
     ) -> None:
-        super().__init__()
-        self.expressions = [column.expression for column in columns]
-        self.position = position
+        super().__init__([column.expression for column in columns], position)
         self.ranges = ranges
         self.guard = guard
 
-    def get_source_expressions(self) -> list[Any]:
-        return self.expressions
+    @property
+    def position(self) -> Position:
+        """The values that the columns are compared with."""
+        values: Position = self.rhs
+        return values
 
-    def set_source_expressions(self, exprs: Sequence[Any]) -> None:
-        self.expressions = list(exprs)
-
-    def resolve_expression(self, *args: Any, **kwargs: Any) -> KeyRange:
-        return self  # its columns are resolved, as part of the order
+    @property
+    def identity(self) -> tuple[Any, ...]:
+        """What makes two conditions one, which `where` then has once."""
+        return (type(self), tuple(self.expressions), self.rhs, tuple(self.ranges), self.guard)
 
     def as_sql(
         self, compiler: SQLCompiler, connection: BaseDatabaseWrapper
@@ -62,7 +67,7 @@ class KeyRange(Expression):
         if not self.ranges:
             raise EmptyResultSet
         database = database_of(connection)
-        columns = [_column_sql(each, compiler) for each in self.expressions]
+        columns = [_column_sql(each, compiler, database) for each in self.expressions]
         guard, params = _conjunction(self.guard, columns, self.position)
         if database.prefers_or_to_order and len(self.ranges) > 1:
             columns = [column.steered() for column in columns]
@@ -72,10 +77,10 @@ class KeyRange(Expression):
         return (f"({guard} AND ({sql}))" if self.guard else f"({sql})"), tuple(params)
 
 
-def _column_sql(expression: Any, compiler: SQLCompiler) -> ColumnSql:
+def _column_sql(expression: Any, compiler: SQLCompiler, database: Database) -> ColumnSql:
     sql, params = compiler.compile(expression)
-    sql = sql if isinstance(expression, Col) else f"({sql})"
-    return ColumnSql(sql, tuple(params))
+    is_column = isinstance(expression, Col)
+    return ColumnSql(sql if is_column else f"({sql})", tuple(params), is_column, database)
 
 
 def _conjunction(
@@ -92,10 +97,29 @@ def _conjunction(
 def _written(test: Comparison, columns: Sequence[ColumnSql]) -> str:
     compared = [columns[index].sql for index in test.columns]
     if not test.has_values:
-        return f"{compared[0]} {test.operator}"
+        _, _, is_column, database = columns[test.columns[0]]
+        return database.null_test(compared[0], test.operator, is_column)
     if len(compared) == 1:
         return f"{compared[0]} {test.operator} %s"
     return f"({', '.join(compared)}) {test.operator} ({', '.join(['%s'] * len(compared))})"
+
+
+class InScope(Expression):
+    """That the session is still in the tenant, schema and role that a walk began in.
+
+    Where it is not, there are no rows: the database looks before it reads any.
+    """
+
+    output_field = BooleanField()
+
+    def __init__(self, scope: Scope) -> None:
+        super().__init__()
+        self.scope = scope
+
+    def as_sql(
+        self, compiler: SQLCompiler, connection: BaseDatabaseWrapper
+    ) -> tuple[str, tuple[Any, ...]]:
+        return f"{self.scope.sql} = %s", (self.scope.value,)
 
 
 def between(

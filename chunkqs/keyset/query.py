@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import QuerySet
-from django.db.models.expressions import Col, OrderBy
+from django.db.models.expressions import OrderBy
 from django.db.models.sql.compiler import SQLCompiler
 
 from ..databases import database_of
@@ -22,16 +22,16 @@ from ..django_internals.compiler import (
     compile_select,
     fetched_width,
 )
-from ..django_internals.expressions import is_known
+from ..django_internals.expressions import Col, is_known
 from ..django_internals.queries import as_intervals, ordered_by, restrict, without_lock
 from .access_path import access_path_of
 from .checks import check_block
 from .columns import TYPE_ALONE, KeyColumn, KeyValue
 from .keyset import Keyset
 from .lessons import Lessons
-from .predicates import at, between, of_segment, separately_between, until
+from .predicates import InScope, at, between, of_segment, separately_between, until
 from .ranges import Position, Segment, segments
-from .template import LIMIT, Open, Template, filled, nulls, slots
+from .template import LIMIT, MANY_ROWS, Open, Template, filled, nulls, number_unlike, slots
 
 NULLS = {None: "", True: " NULLS FIRST", False: " NULLS LAST"}
 
@@ -123,7 +123,7 @@ class KeysetQuery:
         self, start: Position | None, end: Position | None
     ) -> Iterator[tuple[Template, Segment]]:
         kept = self._compared(start, end)
-        shape = nulls(start), nulls(end), len(kept), self.lessons.transports
+        shape = nulls(start), nulls(end), len(kept), self.lessons.transports, self.lessons.scope
         whole = Segment(
             [self.keyset.columns[place] for place in kept],
             slots(start, kept, False),
@@ -171,7 +171,7 @@ class KeysetQuery:
 
     def learn(self, column_types: Sequence[Any], block: Block) -> bool:
         """Learn from a block how to read rows like these; return whether to read it again."""
-        return self.learn_types(column_types) or (bool(block) and self.learn_length(block[-1]))
+        return self.learn_types(column_types) or (bool(block) and self.learn_length(block))
 
     def learn_types(self, column_types: Sequence[Any]) -> bool:
         """Learn from the types of all columns of a raw row, as the database names them.
@@ -184,10 +184,10 @@ class KeysetQuery:
         types = [column_types[place] for place in self._compiled.places[len(self.places) :]]
         return self.lessons.learn_types(types, self.keyset.columns, self.database)
 
-    def learn_length(self, last: Sequence[Any]) -> bool:
-        """Learn from the last raw row of a block whether to sort by more of each value, and read
-        the block again."""
-        return self.lessons.learn_length(self.position(last), self.database)
+    def learn_length(self, block: Block) -> bool:
+        """Learn from the last row of a block whether to sort by more of each value, and read it
+        again."""
+        return self.lessons.learn_length(self.position(block[-1]), self.database)
 
     def position(self, raw_row: Sequence[Any]) -> Position:
         """Return the position of a raw row that one of the statements fetched."""
@@ -259,22 +259,39 @@ class KeysetQuery:
         return compile_select(rows[:1], self.connection).statement
 
     def _template(self, segment: Segment) -> Template | None:
-        ordered = restrict(self._ordered(segment.columns), of_segment(segment))
-        ranges = [restrict(ordered, conditions) for conditions in self._ranges(segment)]
+        # DISTINCT selects the columns of the order: the same ones in every statement.
+        is_distinct = self.keyset.info.is_distinct
+        columns = self.keyset.columns if is_distinct else segment.columns
+        ordered = restrict(self._ordered(columns), [*self._in_scope, *of_segment(segment)])
+        if segment.start is not None and self._access_path.ranges_apart:
+            statement = self._separately(ordered, segment)
+            if statement is None or self._has_room(statement):
+                return Template.of(statement) if statement else None
+        ranges = between(segment.columns, segment.start, segment.end, self.database)
+        statement = self._compile(restrict(ordered, ranges)).statement
+        return Template.of(statement) if statement else None
+
+    @property
+    def _in_scope(self) -> list[InScope]:
+        scope = self.lessons.scope
+        return [] if scope is None else [InScope(scope)]
+
+    def _separately(self, ordered: QuerySet[Any, Any], segment: Segment) -> Statement | None:
+        """Compile a SELECT for each range, the nearest first."""
+        columns, start, end, _ = segment
+        apart = separately_between(columns, start or (), end, self.database)
+        ranges = [restrict(ordered, conditions) for conditions in apart]
         parts = [self._part(part, is_alone=len(ranges) == 1) for part in ranges]
         statements = [statement for statement in parts if statement is not None]
-        if not statements:
-            return None
-        if len(ranges) == 1:
-            return Template.of(statements[0])
-        return Template.of(self._trimmed(self._union(statements, segment.columns)))
+        if len(ranges) == 1 or not statements:
+            return statements[0] if statements else None
+        return self._trimmed(self._union(statements, columns))
 
-    def _ranges(self, segment: Segment) -> Iterable[Sequence[Any]]:
-        """Return the conditions of each range that is read by itself, the nearest first."""
-        columns, start, end, _ = segment
-        if start is None or not self._access_path.ranges_apart:
-            return [between(columns, start, end, self.database)]
-        return separately_between(columns, start, end, self.database)
+    def _has_room(self, statement: Statement) -> bool:
+        """Return whether the database takes as many parameters: each range repeats those of the
+        filters."""
+        most = self.connection.features.max_query_params
+        return most is None or len(statement.params) <= most
 
     def _part(self, queryset: QuerySet[Any, Any], is_alone: bool) -> Statement | None:
         """Compile one range, with the columns that a union of several is sorted by."""
@@ -334,7 +351,16 @@ class KeysetQuery:
         return Statement(f"{sql} ({', '.join(names)}) ORDER BY {order}", statement.params)
 
     def _compile(self, queryset: QuerySet[Any, Any], *more: Extra) -> Compiled:
-        return compile_select(queryset[:LIMIT], self.connection, [*self.extra, *more])
+        extra = [*self.extra, *more]
+        compiled = compile_select(queryset[:MANY_ROWS], self.connection, extra)
+        number = MANY_ROWS
+        if compiled.statement and compiled.statement.sql.count(str(number)) != 1:
+            number = number_unlike(compiled.statement.sql)
+            compiled = compile_select(queryset[:number], self.connection, extra)
+        if compiled.statement is None:
+            return compiled
+        sql = compiled.statement.sql.replace(str(number), LIMIT)
+        return compiled._replace(statement=compiled.statement._replace(sql=sql))
 
 
 def _direction(column: KeyColumn) -> str:

@@ -12,11 +12,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from itertools import takewhile
 from typing import Any, NamedTuple
 
-from django.db.models.expressions import Col
-
 from ..databases.base import Database
+from ..django_internals.expressions import Col, aliases
 from .columns import KeyColumn
 
 #: A place in an order: what the database gave for each key column, as the driver had it.
@@ -123,13 +123,20 @@ def bound_of(
 
 
 def _bound(beyond: Comparison, columns: Columns, database: Database) -> Range:
-    """Return a bound on the first of the columns that are compared as one."""
+    """Return a bound on the first of the columns that are compared as one.
+
+    Of columns of several tables, a row comparison is no condition of either table: the bound is,
+    on those of the first one.
+    """
     first = beyond.columns[0]
-    if len(beyond.columns) == 1 or isinstance(columns[first].expression, Col):
+    operator = "<=" if columns[first].descending else ">="
+    tables = [aliases(columns[place].expression) for place in beyond.columns]
+    if len(tables[0]) == 1 and any(one != tables[0] for one in tables):
+        own = takewhile(lambda pair: pair[1] == tables[0], zip(beyond.columns, tables, strict=True))
+        return (Comparison(tuple(place for place, _ in own), operator),)
+    if len(tables) == 1 or isinstance(columns[first].expression, Col):
         return ()
-    if not database.bounds_compared_expressions:
-        return ()
-    return (Comparison((first,), "<=" if columns[first].descending else ">="),)
+    return (Comparison((first,), operator),) if database.bounds_compared_expressions else ()
 
 
 def _groups(columns: Columns, position: Position, alone: int | None) -> Iterator[tuple[int, ...]]:

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import count
 from typing import Any, NamedTuple
 
 from ..django_internals.compiler import Statement
 from .ranges import Position
 
-#: Stands for the number of rows in a compiled statement; no table has as many.
-LIMIT = 8_888_888_888_888_888_887
+#: A number of rows to compile a statement with; no table has as many.
+MANY_ROWS = 8_888_888_888_888_888_887
+#: Stands for the number of rows in a compiled statement. No SQL has such a character.
+LIMIT = "\0"
 
 #: A statement that waits for the number of rows.
 Open = Callable[[int], Statement]
@@ -40,7 +43,7 @@ class Template:
     @classmethod
     def of(cls, statement: Statement) -> Template:
         slots = [(i, param) for i, param in enumerate(statement.params) if type(param) is Slot]
-        return cls(statement.sql.split(str(LIMIT)), statement.params, slots)
+        return cls(statement.sql.split(LIMIT), statement.params, slots)
 
     def fill(
         self, start: Position | None, end: Position | None, limit: int, offset: int = 0
@@ -52,6 +55,11 @@ class Template:
         sql = "".join(f"{part}{limit + offset}" for part in self.parts[:-2])
         limited = f"{limit} OFFSET {offset}" if offset else f"{limit}"
         return Statement(f"{sql}{self.parts[-2]}{limited}{self.parts[-1]}", tuple(params))
+
+
+def number_unlike(sql: str) -> int:
+    """Return a number of rows whose digits are nowhere in `sql`, a name or a constant say."""
+    return next(number for number in count(MANY_ROWS, -1) if str(number) not in sql)
 
 
 def slots(position: Position | None, places: Sequence[int], end: bool) -> Position | None:

@@ -16,8 +16,8 @@ from django.core.signing import BadSignature, Signer
 
 from ..errors import InvalidPosition, KeysetError
 
-#: The form of token that is written here; older ones are read as long as that can be done.
-VERSION = 1
+#: The form of token that is written here, and read. The first had the driver's values.
+VERSION = 2
 TOKEN = re.compile(
     r"(?P<kind>[a-z]?)(?P<version>[0-9]{1,4})\.(?P<content>[\w-]+)\.(?P<mac>[\w-]+)", re.ASCII
 )
@@ -70,6 +70,11 @@ def _content(token: object, kind: Kind) -> bytes:
         raise InvalidPosition(f"Not a token: {_short(token)}. {kind.advice}")
     if int(parts["version"]) > VERSION:
         raise InvalidPosition(f"The token is of a newer version of chunkqs: {_short(token)}.")
+    if int(parts["version"]) < VERSION:
+        raise InvalidPosition(
+            f"The token is of an older version of chunkqs: {_short(token)}. What it holds may not "
+            "be the exact value that the database compares. Begin the walk again without it."
+        )
     try:
         _signer(kind).unsign(parts[0])
     except BadSignature:

@@ -18,11 +18,10 @@ from django.db.models import (
     QuerySet,
     UniqueConstraint,
 )
-from django.db.models.expressions import Col
 from django.db.models.functions import Now, Random
 
 from ..databases import database_of
-from ..django_internals.expressions import field_of, flattened, returns_rows, unfold
+from ..django_internals.expressions import Col, field_of, flattened, returns_rows, unfold
 from ..django_internals.queries import QueryInfo, is_reversed
 from ..errors import KeysetError
 from .columns import KeyColumn, key_column, name_of

@@ -15,6 +15,7 @@ from ..databases import database_of
 from ..django_internals.compiler import Block
 from ..django_internals.connections import transaction_mark
 from ..errors import StreamInterrupted
+from .running import RunningQuery
 
 logger = logging.getLogger("chunkqs")
 
@@ -71,6 +72,7 @@ class CursorSource:
         self._cursor = cursor
         self._close: Callable[[], None] | None = close
         self._ended = False
+        self._running = RunningQuery()
 
     def fetch(self, size: int) -> Block:
         """Fetch `size` rows. A short block is the last, so the end costs no extra fetch."""
@@ -81,12 +83,12 @@ class CursorSource:
         return block
 
     def _fetch(self, size: int) -> Block:
-        with interruptions(self._cursor):
+        with interruptions(self._cursor), self._running.waiting(self._cursor):
             return list(self._cursor.fetchmany(size))
 
     def cancel(self) -> None:
         """Ask the server to end the fetch."""
-        database_of(self._cursor.db).cancel(self._cursor.cursor.connection)
+        self._running.cancel()
 
     def close(self) -> None:
         """Close once, in whatever way fits where the cursor is."""

@@ -9,11 +9,12 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from ..databases import database_of
 from ..django_internals.compiler import Block, Statement
-from ..keyset.checks import not_at_its_position
+from ..keyset.checks import incomparable, left_scope, not_at_its_position
 from ..keyset.query import KeysetQuery
 from ..keyset.ranges import Position
-from .order_check import OrderCheck
+from .order_check import INCOMPARABLE, OrderCheck
 from .retries import Retries
+from .running import RunningQuery
 
 #: How often the first chunk is read before a row that is not at its own position is an error: it
 #: may have been deleted in between.
@@ -58,6 +59,7 @@ class KeysetSource:
         self._before: Position | None = None
         self._expected: Position | None = None
         self._mark: Position | None = None
+        self._running = RunningQuery()
         self._is_first = True
         self._ended = False
 
@@ -79,6 +81,7 @@ class KeysetSource:
         if self._ended:
             return
         self._retries.remember_session(statement)
+        self._query.lessons.scope = self._retries.scope()
         following = next(self._query.statements(self._after, self._until), None)
         if self._goes_on is not None and following is not None:
             self._retries.run(partial(self._goes_on, following(size)))
@@ -99,20 +102,30 @@ class KeysetSource:
         """Read a chunk and the row after it, and see that it comes after the one before."""
         for _ in range(ATTEMPTS):
             block = self._read(query, self._until, rows + 1)
+            if not block:
+                self._require_scope()
             query.check(self._after, block)
             if self._is_in_place(query, block, rows):
                 return block
         raise not_at_its_position(query.keyset)
+
+    def _require_scope(self) -> None:
+        """Raise KeysetError where the chunk is empty because the session is another one."""
+        began = self._query.lessons.scope
+        if began is not None and (now := self._database.scope()) not in (None, began):
+            raise left_scope(self._query.keyset, began, now)
 
     def _is_in_place(self, query: KeysetQuery, block: Block, rows: int) -> bool:
         self._order.check_doubtful(query, block)
         first = query.position(block[0]) if block else None
         if self._expected is not None and self._after is not None and first != self._expected:
             self._order.check_beginning(first, self._expected, self._after, self._before)
-        is_alone = self._is_page or (self._is_first and len(block) <= rows)
-        if not block or is_alone or (query.is_proven and not self._is_first):
+        goes_on = len(block) > rows
+        if not block or self._is_page or (query.is_proven and not (self._is_first and goes_on)):
             return True
-        return self._order.is_an_order(query.position(block[:rows][-1]), self._after, self._mark)
+        last = query.position(block[:rows][-1])
+        self._order.check_kinds(self._mark or first, last)
+        return self._order.is_an_order(last, self._after, self._mark)
 
     def _locked(self, rows: int) -> Block:
         """Lock the rows of the next keys.
@@ -140,13 +153,26 @@ class KeysetSource:
     def _bound(self) -> None:
         """End the walk at what is the last row now, so that later ones cannot prolong it."""
         backwards = self._query.keys_from_end
-        last = self._run(backwards, None, None, 1)
+        for _ in range(ATTEMPTS):
+            last = self._run(backwards, None, None, 1)
+            self._order.check_doubtful(backwards, last)
+            if not last or self._is_last(backwards.position(last[0])):
+                break
+        else:
+            raise not_at_its_position(self._query.keyset)
         self._look_up_end = False
-        self._order.check_doubtful(backwards, last)
         if last:
             self._until = backwards.position(last[0])
         else:
             self._ended = True
+
+    def _is_last(self, end: Position) -> bool:
+        """Return whether no row is after the last one, where the order may be none."""
+        query = self._query.keys
+        if query.is_proven:
+            return True
+        self._order.check_kinds(self._mark, end)
+        return not self._run(query, end, None, 1)
 
     def _read(self, query: KeysetQuery, until: Position | None, rows: int) -> Block:
         return self._run(query, self._after, until, rows)
@@ -168,12 +194,17 @@ class KeysetSource:
     def _rows(self, query: KeysetQuery, statement: Statement) -> Block | None:
         """Return the rows of a statement; None where they have to be read in another way."""
         self._latest = statement
-        with self._connection.cursor() as cursor:
-            self._database.execute(cursor, statement, query.compiler)
+        with self._connection.cursor() as cursor, self._running.waiting(cursor):
+            try:
+                self._database.execute(cursor, statement, query.compiler)
+            except INCOMPARABLE as error:
+                if query.is_proven:
+                    raise
+                raise incomparable(query.keyset, error) from error
             if query.learn_types(self._database.column_types(cursor)):
                 return None
             block = list(cursor.fetchall())
-        return None if block and query.learn_length(block[-1]) else block
+        return None if block and query.learn_length(block) else block
 
     @property
     def has_ended(self) -> bool:
@@ -182,7 +213,7 @@ class KeysetSource:
 
     def cancel(self) -> None:
         """Ask the server to end the query."""
-        self._database.cancel(self._connection.connection)
+        self._running.cancel()
 
     def close(self) -> None:
         """Ask for no more: nothing is open between two queries."""

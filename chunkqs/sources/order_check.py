@@ -7,7 +7,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from ..databases import database_of
 from ..django_internals.compiler import Block, Statement
-from ..keyset.checks import lost, repeated, went_back
+from ..keyset.checks import incomparable, lost, repeated, went_back
 from ..keyset.lessons import inexact
 from ..keyset.query import KeysetQuery
 from ..keyset.ranges import Position
@@ -58,10 +58,29 @@ class OrderCheck:
         """
         if self._query.is_proven:
             return self._query.is_of_columns or self._finds(last)
-        if start is not None and mark is not None:
-            if self._rows(self._query.rows_again(start, last, mark)):
-                raise went_back(self._query.keyset)
-        return self._finds(last)
+        try:
+            with transaction.atomic(self._connection.alias):
+                if start and mark and self._rows(self._query.rows_again(start, last, mark)):
+                    raise went_back(self._query.keyset)
+                return self._finds(last)
+        except INCOMPARABLE as error:
+            raise incomparable(self._query.keyset, error) from error
+
+    def check_kinds(self, mark: Position | None, last: Position) -> None:
+        """Raise KeysetError for numbers and texts in one column of a view.
+
+        SQLite orders them as they are, but compares them by the type of a column beneath.
+        """
+        query = self._query
+        if self._database.knows_types or query.is_proven or mark is None:
+            return
+        mixed = [
+            column
+            for column, *values in zip(query.keyset.columns, mark, last, strict=True)
+            if None not in values and len({isinstance(value, str) for value in values}) > 1
+        ]
+        if mixed and self._database.is_view(query.keyset.source.model._meta.db_table):
+            raise inexact(mixed[0], "number or text", "is not compared as it is sorted")
 
     def _finds(self, position: Position) -> bool:
         found = self._rows(self._query.rows_at(position))

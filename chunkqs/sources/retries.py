@@ -12,7 +12,7 @@ from django.db import Error
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from ..databases import database_of
-from ..databases.answers import TransientError
+from ..databases.answers import Scope, TransientError
 from ..databases.reconnection import CallersSession
 from ..databases.session import SessionMismatch
 from ..django_internals.compiler import Statement
@@ -59,6 +59,11 @@ class Retries:
         """
         if self._session is None and self._retries and not self._in_transaction():
             self._session = CallersSession(self._connection, statement)
+
+    def scope(self) -> Scope | None:
+        """Return the scope of the session: read along with it, else by a query of its own."""
+        scope = None if self._session is None else self._session.scope
+        return scope or self.run(self._database.scope)
 
     def run(self, work: Callable[[], Result]) -> Result:
         """Return what `work` returns, which is called again after each transient error."""

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import cached_property, partial
 from typing import Any, NamedTuple, NoReturn
 
@@ -16,17 +15,18 @@ from django.db.models.sql.compiler import SQLCompiler
 
 from ..databases import database_of
 from ..databases.answers import Explanation
-from ..databases.base import Database
 from ..databases.places import connect_caller
 from ..databases.private_connection import PrivateConnection, open_private
 from ..databases.session import NoRoom, Refusal
 from ..django_internals.compiler import Block, Compiled, Extra, Statement, compile_select
+from ..django_internals.queries import slice_length
 from ..errors import KeysetError
 from ..keyset.lessons import ADVICE
 from . import small_result
 from .cursor import CursorSource, ListSource, Source, TransactionSource, close_cursor
 from .read_ahead import ReadAheadSource
 from .retries import Retries
+from .running import RunningQuery
 from .sizing import Sizing, row_bound, row_bytes
 from .slow_start import SlowStart
 
@@ -45,28 +45,6 @@ class OpenSource(NamedTuple):
     """Repeats what a transient error breaks off, where the walk goes on after one."""
     is_written: bool = False
     """Whether a raw row is no row, but a part of an export that the server wrote."""
-
-
-class Opening:
-    """The query that a source waits for while it is being opened, to be cancelled by others."""
-
-    def __init__(self) -> None:
-        self._driver_connection: Any = None
-
-    @contextmanager
-    def waiting(self, cursor: CursorWrapper) -> Iterator[None]:
-        """Note that the query of `cursor` runs while the block does."""
-        self._driver_connection = cursor.cursor.connection
-        try:
-            yield
-        finally:
-            self._driver_connection = None
-
-    def cancel(self, database: Database) -> None:
-        """Ask the server to end the query, if one runs."""
-        driver_connection = self._driver_connection
-        if driver_connection is not None:
-            database.cancel(driver_connection)
 
 
 class Wishes(NamedTuple):
@@ -92,7 +70,7 @@ class Stream:
         wishes: Wishes,
         by_keyset: Callable[[], OpenSource],
         extra: tuple[Extra, ...] = (),
-        opening: Opening | None = None,
+        opening: RunningQuery | None = None,
     ) -> None:
         self._queryset = queryset
         self._connection = connection
@@ -100,7 +78,7 @@ class Stream:
         self._sizing = sizing
         self._wishes = wishes
         self._by_keyset = by_keyset
-        self._opening = opening or Opening()
+        self._opening = opening or RunningQuery()
         self._extra = extra
         self._slow_start: SlowStart | None = None
 
@@ -232,9 +210,9 @@ class Stream:
     @property
     def _expected_rows(self) -> int:
         """The rows that will come: by the slice where that is small enough, else by the planner."""
-        query, capacity = self._queryset.query, self._sizing.capacity
-        if query.high_mark is not None and query.high_mark - query.low_mark <= capacity:
-            return int(query.high_mark - query.low_mark)
+        capacity, sliced = self._sizing.capacity, slice_length(self._queryset)
+        if sliced is not None and sliced <= capacity:
+            return sliced
         explanation = self._explanation
         if explanation is None:
             return capacity + 1

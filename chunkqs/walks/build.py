@@ -29,10 +29,10 @@ class Built(NamedTuple):
     """Rows built, and the raw rows that they were built of."""
 
     rows: list[Any]
-    block: Block
-    """As many: the raw row of each of the rows, which may be UNKNOWN."""
+    block: list[Any]
+    """As many: the raw row of each of the rows, or its Place."""
     last: Any
-    """The raw row after which the next rows come: that of the last row, or one left out."""
+    """The raw row, or Place, after which the next rows come: of the last row, or one left out."""
     error: Exception | None = None
     """Why no more rows could be built of the block."""
 

@@ -25,7 +25,8 @@ from ..django_internals.iterables import (
 from ..django_internals.models import iterable_class_of
 from ..django_internals.queries import prefetch_lookups
 from ..exports.rows import RowIterable
-from ..hydration.origins import UNKNOWN, Origins, aligned
+from ..hydration.origins import Origins, aligned
+from ..keyset.ranges import Position
 from ..sources.sizing import FixedSize
 from ..sources.stream import OpenSource
 from .build import BlockBuilder, Builder, Built, Fetch, block_builder, repeated
@@ -54,7 +55,9 @@ def builder(
             fetch,
             sizes,
             whole_chunks=plan.whole_chunks,
-            by_block=by_block if positioner else None,
+            by_block=by_block,
+            positioner=positioner,
+            start=plan.after,
         )
     return block_builder(queryset, opened, fetch, sizes, whole_chunks=plan.whole_chunks)
 
@@ -76,7 +79,9 @@ class IterableBuilder:
         sizes: FixedSize,
         *,
         whole_chunks: bool,
-        by_block: partial[BlockBuilder] | None,
+        by_block: partial[BlockBuilder],
+        positioner: Positioner | None,
+        start: Position | None,
     ) -> None:
         self._queryset = queryset
         self._compiler = opened.compiler
@@ -86,7 +91,8 @@ class IterableBuilder:
         self._takes_chunks = whole_chunks or bool(self._lookups)
         self._make_by_block = by_block
         self._by_block: BlockBuilder | None = None
-        self._origins = Origins(opened.compiler) if by_block else None
+        self._positioner = positioner
+        self._origins = Origins(opened.compiler, start)
         self._first: Block = []
         self._rows: Iterator[Any] | None = None
 
@@ -98,58 +104,51 @@ class IterableBuilder:
                     self._rows = self._begin()
                 return self._take(self._rows)
             except AsksDerivedRows:
-                assert self._make_by_block is not None
                 self._by_block = self._make_by_block(self._first)
                 self._first = []
         return self._by_block.next()
 
     def _begin(self) -> Iterator[Any]:
         self._first = self._fetch()
-        feed = Feed(self._raw_rows, lets_derive=self._make_by_block is None)
+        feed = Feed(self._raw_rows, lets_derive=self._positioner is None)
         return iterate(fed(self._queryset, feed), self._sizes.limit(self._first))
 
     def _raw_rows(self) -> Iterator[Any]:
         block, self._first = self._first, []
-        read = self._origins.read if self._origins else None
         while block:
             self._sizes.observe(block, ())
-            if self._origins is not None:
-                self._origins.begin_block()
-            cut = cut_to_selected(self._compiler, block)
-            for raw_row, full in zip(cut, block, strict=True):
-                if read is not None:
-                    read(full)
-                yield raw_row
+            yield from self._noted(block)
             # Only the iterable class holds rows while the next ones are on their way.
-            del block, cut, raw_row, full
+            del block
             block = self._fetch()
 
+    def _noted(self, block: Block) -> Iterator[Any]:
+        """Yield the raw rows, noting of each where it stands."""
+        cut = cut_to_selected(self._compiler, block)
+        if self._positioner is None:
+            yield from cut
+            return
+        self._origins.begin_block()
+        positions = list(map(self._positioner, block))
+        for raw_row, position in zip(cut, positions, strict=True):
+            self._origins.read(raw_row, position)
+            yield raw_row
+
     def _take(self, rows: Iterator[Any]) -> Built | None:
+        """Take so many rows. A chunk is to be the range of its rows; else a safe place will do."""
         number = self._sizes.rows if self._takes_chunks else 1
+        place_of = self._origins.place_of if self._takes_chunks else self._origins.safe_place_of
         taken: list[Any] = []
-        block: Block = []
+        places: list[Any] = []
         for row in islice(rows, number):
             taken.append(row)
-            block.append(self._origin_of(row))
+            places.append(place_of(row))
         if not taken:
             return None
         if self._lookups:
             prefetch_related_objects(taken, *self._lookups)
         is_end = len(taken) < number
-        last = self._origins.latest if self._origins and is_end else block[-1]
-        return Built(taken, block, last)
-
-    def _origin_of(self, row: Any) -> Any:
-        """Return the raw row after which a walk goes on after this row.
-
-        After a row of a class that leaves some out, by a count perhaps, only the beginning of
-        the block is safe. A chunk is to be the range of its rows, though.
-        """
-        if self._origins is None:
-            return UNKNOWN
-        raw_row, block_before = self._origins.of(row)
-        is_unsafe = self._origins.leaves_out and not self._takes_chunks
-        return block_before if is_unsafe else raw_row
+        return Built(taken, places, self._origins.latest if is_end else places[-1])
 
     def forget(self) -> None:
         """Let go of the iterable class, and of what it has read."""
@@ -198,7 +197,8 @@ class BlockIteration:
         feed = Feed(lambda: iter(raw_rows), lets_derive=self._positioner is not None)
         rows = self._rows(fed(queryset, feed), len(block))
         self._before = position
-        return Built(rows, aligned(rows, block, self._compiler), block[-1])
+        built_of = aligned(rows, block, self._compiler, self._positioner)
+        return Built(rows, built_of, block[-1])
 
     def _rows(self, queryset: QuerySet[Any, Any], size: int) -> list[Any]:
         try:

@@ -13,14 +13,12 @@ from typing import Any
 
 from django.db import transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.backends.utils import names_digest
-from django.db.models.expressions import Col
 
 from ..databases import database_of
 from ..databases.answers import MANY_SORTED, RepeatedWork
 from ..databases.base import Database
-from ..django_internals.compiler import Statement
-from ..django_internals.expressions import aliases, has_query, has_value
+from ..django_internals.compiler import Statement, compile_expression, names_digest
+from ..django_internals.expressions import Col, aliases, has_query, has_value
 from ..errors import MissingIndexWarning
 from ..keyset.columns import KeyColumn
 from ..keyset.indexes import declared_indexes, gives
@@ -121,11 +119,10 @@ def _create_index(
     columns: Sequence[tuple[Any, bool]], keyset: Keyset, connection: BaseDatabaseWrapper
 ) -> str:
     table, quote = keyset.source.model._meta.db_table, connection.ops.quote_name
-    compiler = keyset.source.query.get_compiler(connection=connection)
     quote_value = connection.schema_editor().quote_value
     parts = []
     for expression, descending in columns:
-        sql, params = compiler.compile(expression)
+        sql, params = compile_expression(expression, keyset.source, connection)
         sql = sql.replace(f"{quote(keyset.info.base_alias)}.", "")
         sql = sql % tuple(map(quote_value, params)) if params else sql
         sql = sql if isinstance(expression, Col) else f"({sql})"

@@ -25,8 +25,9 @@ from ..sources.copy_stream import CopyStream
 from ..sources.keyset import KeysetSource, read_types
 from ..sources.pacing import Throttle
 from ..sources.retries import Retries
+from ..sources.running import RunningQuery
 from ..sources.sizing import Sizing
-from ..sources.stream import Opening, OpenSource, Stream, Wishes
+from ..sources.stream import OpenSource, Stream, Wishes
 from .missing_index import warn_of_missing_index
 
 #: Where a raw row stands in the order of a walk.
@@ -51,7 +52,7 @@ class Plan(ABC):
 
     @abstractmethod
     def open(
-        self, connection: BaseDatabaseWrapper, opening: Opening
+        self, connection: BaseDatabaseWrapper, opening: RunningQuery
     ) -> tuple[OpenSource, Positioner | None]:
         """Open the source of a walk; say where its raw rows stand, if they have positions."""
 
@@ -114,7 +115,7 @@ class StreamPlan(Plan):
     method = "stream"
 
     def open(
-        self, connection: BaseDatabaseWrapper, opening: Opening
+        self, connection: BaseDatabaseWrapper, opening: RunningQuery
     ) -> tuple[OpenSource, Positioner | None]:
         queryset = self.queryset.using(connection.alias)
         query = KeysetQuery(self.keyset, connection) if self.keyset else None
@@ -180,7 +181,7 @@ class KeysetPlan(Plan):
     method = "keyset_iter"
 
     def open(
-        self, connection: BaseDatabaseWrapper, opening: Opening
+        self, connection: BaseDatabaseWrapper, opening: RunningQuery
     ) -> tuple[OpenSource, Positioner | None]:
         keyset = self.needed_keyset()
         retries = Retries(connection, self.queryset.model._meta.label, self.retries)

@@ -12,15 +12,14 @@ from weakref import WeakSet
 
 from django.db import Error, connections
 
-from ..databases import database_of
 from ..django_internals.compiler import Block
 from ..errors import StreamInterrupted
-from ..hydration.origins import START, UNKNOWN
+from ..hydration.origins import UNKNOWN, Place
 from ..keyset.ranges import Position
 from ..sources.cursor import Source
 from ..sources.pacing import Pacing
+from ..sources.running import RunningQuery
 from ..sources.sizing import FixedSize, row_bound
-from ..sources.stream import Opening
 from .build import Builder, Built
 from .foreign import builder
 from .plan import Plan, Positioner
@@ -78,7 +77,7 @@ class Walk:
         self._source: Source | None = None
         self._builder: Builder | None = None
         self._process = os.getpid()
-        self._opening = Opening()
+        self._opening = RunningQuery()
         self._given = Given(plan.after, iter(()), 0)
         self.number = -1
         """The number of the chunk at hand, from 0."""
@@ -114,12 +113,10 @@ class Walk:
         return self.position_of(given.block[given_out - 1] if left else given.last)
 
     def position_of(self, raw_row: Any) -> Position | None:
-        """Return where a raw row stands, if the rows have positions. UNKNOWN of UNKNOWN."""
+        """Return where a raw row stands, if the rows have positions."""
         if self._positioner is None or raw_row is None:
             return self.before
-        if raw_row is START:
-            return self._plan.after
-        return UNKNOWN if raw_row is UNKNOWN else self._positioner(raw_row)
+        return raw_row.position if isinstance(raw_row, Place) else self._positioner(raw_row)
 
     def advance(self) -> Iterator[Any] | None:
         """Return what the caller gets next; None at the end, when everything is closed.
@@ -195,7 +192,7 @@ class Walk:
         items = self._as_items(self, built)
         # Rows that are not one for each raw row have no places among them.
         is_aligned = len(built.block) == len(items)
-        block = built.block if is_aligned else [UNKNOWN] * len(items)
+        block = built.block if is_aligned else [Place(UNKNOWN)] * len(items)
         return Given(before, iter(items), len(items), block, built.last), False
 
     def _fetch(self) -> Block:
@@ -265,8 +262,8 @@ class Walk:
         try:
             if source is not None:
                 source.cancel()
-            elif self._connection is not None:
-                self._opening.cancel(database_of(self._connection))
+            else:
+                self._opening.cancel()
         except self._errors as error:
             logger.debug("Could not cancel the query of a walk: %s", error)
 
@@ -280,8 +277,8 @@ class Walk:
         self._given = Given(self.position, iter(()), 0)
         for _ in given.items:
             pass
-        # It holds this walk, by what fetches for it.
-        self._builder = None
+        self._forget_built()
+        self._builder = None  # it holds this walk, by what fetches for it
         source, self._source = self._source, None
         if source is None:
             return
@@ -294,6 +291,9 @@ class Walk:
         """Hand out no row in a forked process: what is open is the parent's."""
         for _ in self._given.items:
             pass
+        self._forget_built()
+
+    def _forget_built(self) -> None:
         if self._builder is not None:
             self._builder.forget()
 

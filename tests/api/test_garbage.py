@@ -10,11 +10,13 @@ from typing import Any
 
 import pytest
 
+from chunkqs import chunks
+from tests.support.iterables import Batches, Derived, Numbered, OwnIter
 from tests.support.models import Event
 from tests.support.rows import make
 
 ROWS = 30
-WALKS = 100
+WALKS = 50
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -42,6 +44,12 @@ def joined() -> Any:
     return events().select_related("user").values_list("user__name", "kind")
 
 
+def by(iterable: Any) -> Any:
+    queryset = events()
+    queryset._iterable_class = iterable
+    return queryset
+
+
 STARTS: dict[str, Callable[[], Any]] = {
     "stream": lambda: events().stream(),
     "stream, several chunks": lambda: events().stream(chunk_size=10),
@@ -51,6 +59,11 @@ STARTS: dict[str, Callable[[], Any]] = {
     "keyset_iter, several chunks": lambda: events().keyset_iter(chunk_size=10),
     "keyset_iter, values": lambda: joined().keyset_iter(chunk_size=10),
     "chunks": lambda: events().chunks(10),
+    "stream, an iterable class": lambda: by(Numbered).stream(chunk_size=10),
+    "keyset_iter, an iterable class": lambda: by(Numbered).keyset_iter(chunk_size=10),
+    "keyset_iter, derived": lambda: by(Derived).keyset_iter(chunk_size=10),
+    "chunks, an iterable class": lambda: by(Batches).chunks(10),
+    "chunks, a queryset's own": lambda: chunks(OwnIter(Event), 10),
 }
 
 

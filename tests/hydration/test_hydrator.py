@@ -17,7 +17,7 @@ from django.db.models import F, Model, QuerySet
 from django.db.models.query import ValuesListIterable
 from django.test.utils import CaptureQueriesContext
 
-from chunkqs.django_internals.compiler import Block, compile_select
+from chunkqs.django_internals.compiler import Block, Extra, compile_select
 from chunkqs.hydration.hydrator import hydrator
 from tests.support import models, querysets, rows
 from tests.support.oracle import assert_same_rows
@@ -81,7 +81,7 @@ def test_every_queryset_form(name: str, size: int) -> None:
 def test_columns_behind_the_selected_ones_are_left_out(name: str) -> None:
     queryset = querysets.KEYSET[name]()
     expected = by_django(queryset)
-    extra = [F("pk").resolve_expression(queryset.query), F("pk").resolve_expression(queryset.query)]
+    extra = [Extra(F("pk").resolve_expression(queryset.query)) for _ in range(2)]
     assert_same_rows(hydrated(queryset, extra=extra), expected)
 
 
@@ -110,7 +110,7 @@ def test_iterable_class_of_someone_else_is_left_alone() -> None:
     queryset = models.Composite.objects.order_by("pk").values_list("pk", "name")
     queryset._iterable_class = Doubled
     expected = by_django(queryset)
-    extra = [F("number").resolve_expression(queryset.query)]
+    extra = [Extra(F("number").resolve_expression(queryset.query))]
     assert_same_rows(hydrated(queryset, extra=extra), expected)
 
 

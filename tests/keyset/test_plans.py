@@ -22,7 +22,7 @@ from chunkqs.keyset.template import Open
 from tests.support.databases import analyze
 from tests.support.models import Deep, DeepPart
 
-pytestmark = pytest.mark.usefixtures("deep_tables")
+pytestmark = [pytest.mark.usefixtures("deep_tables"), pytest.mark.once_per_database]
 
 #: This deep, a predicate that finds no index takes 50 to 1,000 times the work of the first chunk.
 ROWS = 200_000

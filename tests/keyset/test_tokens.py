@@ -102,7 +102,7 @@ def test_what_no_token_can_hold_is_named() -> None:
 
 
 @pytest.mark.parametrize(
-    "token", [None, 5, b"1.a.b", "", "a", "1.a.b.c", "1..", "\u0661.a.b", " 1.a.b"]
+    "token", [None, 5, b"2.a.b", "", "a", "2.a.b.c", "2..", "\u0662.a.b", " 2.a.b"]
 )
 def test_what_is_no_token_is_said_to_be_none(token: Any) -> None:
     with pytest.raises(InvalidPosition, match="Not a token"):
@@ -124,7 +124,13 @@ def test_a_token_of_another_ordering_is_refused() -> None:
 def test_a_token_of_a_newer_version_is_refused() -> None:
     token = encode(SIGNATURE, (1,))
     with pytest.raises(InvalidPosition, match="newer version"):
-        decode(SIGNATURE, "2" + token[1:])
+        decode(SIGNATURE, "3" + token[1:])
+
+
+def test_a_token_with_the_drivers_values_is_refused() -> None:
+    token = encode(SIGNATURE, (1,))
+    with pytest.raises(InvalidPosition, match="older version.*exact value"):
+        decode(SIGNATURE, "1" + token[1:])
 
 
 def test_a_token_with_one_flipped_character_is_refused() -> None:

@@ -30,15 +30,33 @@ RULES: dict[str, Rule] = {
     "a private attribute is set by its own class alone": foreign_assignments,
 }
 MODULES = package(Path(chunkqs.__file__).parent)
-#: Rooms whose lines are on their way to where they belong.
-MOVING = {"face", "walks", "sources", "keyset"}
+#: What may stand where it does, and why.
+EXCEPTIONS = {
+    ("queryset.py", "_queryset_class"): "what Manager.from_queryset(), which is documented, sets",
+    ("arguments.py", "'_max_workers'"): "a standard executor's, which says it nowhere else",
+}
 
 
 @pytest.mark.parametrize("name", RULES)
 def test_the_package_keeps_the_rule(name: str) -> None:
-    modules = [module for module in MODULES if module.room not in MOVING]
-    offences = [str(offence) for module in modules for offence in RULES[name](module)]
-    assert offences == []
+    offences = [offence for module in MODULES for offence in RULES[name](module)]
+    assert [str(offence) for offence in offences if not is_excepted(offence)] == []
+
+
+def test_every_exception_is_needed() -> None:
+    offences = [
+        offence for rule in RULES.values() for module in MODULES for offence in rule(module)
+    ]
+    for path, name in EXCEPTIONS:
+        assert any(is_at(offence, path, name) for offence in offences), f"{path} uses no {name}"
+
+
+def is_excepted(offence: Offence) -> bool:
+    return any(is_at(offence, path, name) for path, name in EXCEPTIONS)
+
+
+def is_at(offence: Offence, path: str, name: str) -> bool:
+    return offence.where.startswith(f"{path}:") and offence.what.endswith(name)
 
 
 BROKEN: list[tuple[Rule, str, str]] = [
@@ -53,7 +71,7 @@ BROKEN: list[tuple[Rule, str, str]] = [
     (names_of_vendors, "sources/a.py", "from ..databases.mysql.session import read"),
     (names_of_vendors, "django_internals/a.py", "if connection.vendor == 'oracle': pass"),
     (undocumented_imports, "keyset/a.py", "from django.db.models.expressions import Col"),
-    (undocumented_imports, "keyset/a.py", "from django.db.models.sql import Query"),
+    (undocumented_imports, "keyset/a.py", "from django.db.models.sql import AND"),
     (undocumented_imports, "keyset/a.py", "import django.db.models.sql.where"),
     (undocumented_imports, "keyset/a.py", "from django.db.models import query_utils"),
     (undocumented_imports, "lazy.py", "def f():\n    from django.utils.tree import Node"),

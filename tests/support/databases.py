@@ -22,6 +22,7 @@ from django.db import connections
 from django.db.models import Model
 
 from tests.settings import database
+from tests.support import celery
 
 EMBEDDED_FOLDER = Path(__file__).parents[2] / ".postgres"
 VENDORS = {"postgresql": "PostgreSQL", "mysql": "MariaDB or MySQL", "sqlite": "SQLite"}
@@ -89,6 +90,8 @@ def reason_against(item: pytest.Item) -> str | None:
     for mark in item.iter_markers("django"):
         if mark.args > django.VERSION:
             return f"for Django {'.'.join(map(str, mark.args))} and newer"
+    if item.get_closest_marker("celery") and not celery.is_installed():
+        return "for Celery, which is not installed"
     if item.get_closest_marker("pgbouncer"):
         return reason_against_pgbouncer()
     return None

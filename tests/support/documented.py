@@ -59,7 +59,6 @@ DOCUMENTED_WHOLE = {
 DOCUMENTED_NAMES = {
     "django.contrib.admin": {"ModelAdmin", "action", "display", "site", "register"},
     "django.contrib.admin.options": {"ModelAdmin"},
-    "django.contrib.admin.views.main": set(),
     "django.db.models.expressions": {
         "Case",
         "Exists",
@@ -79,12 +78,14 @@ DOCUMENTED_NAMES = {
     "django.db.models.manager": {"BaseManager", "Manager"},
     "django.db.models.query": {"QuerySet", "RawQuerySet", "prefetch_related_objects"},
     "django.utils.connection": {"ConnectionDoesNotExist"},
-    "django.utils.tree": set(),
 }
+#: Modules of the documented ones above that are not.
+UNDOCUMENTED = {"django.contrib.admin.views.main", "django.utils.tree"}
 #: Undocumented classes that may be named in annotations, and nowhere else.
 FOR_TYPING = {
     ("django.db.backends.base.base", "BaseDatabaseWrapper"),
     ("django.db.backends.utils", "CursorWrapper"),
+    ("django.db.models.sql", "Query"),
     ("django.db.models.sql.compiler", "SQLCompiler"),
 }
 #: Classes whose attributes are Django's own business, save those that its reference names.
@@ -128,11 +129,11 @@ def is_documented(base: str, name: str) -> bool:
     full = f"{base}.{name}"
     if name and importlib.util.find_spec(base) and is_module(full):
         base, name = full, ""
-    if base in DOCUMENTED_NAMES:
-        return name in DOCUMENTED_NAMES[base]
+    if names := DOCUMENTED_NAMES.get(base):
+        return not name or name in names
     parts = base.split(".")
     above = {".".join(parts[:n]) for n in range(1, len(parts))}
-    return base in DOCUMENTED or bool(above & DOCUMENTED_WHOLE)
+    return base in DOCUMENTED or bool(above & DOCUMENTED_WHOLE and base not in UNDOCUMENTED)
 
 
 def is_module(name: str) -> bool:

@@ -70,12 +70,10 @@ class Module:
 def package(root: Path) -> list[Module]:
     """Read every module below `root`."""
     sources = {path.relative_to(root).as_posix(): path.read_text() for path in root.rglob("*.py")}
-    own_names = {
-        name
-        for path, source in sources.items()
-        if not path.startswith(INTERNALS)
-        for name in own_names_of(ast.parse(source))
-    }
+    own_names: set[str] = set()
+    for path, source in sources.items():
+        tree = ast.parse(source)
+        own_names |= set(fields_of(tree) if path.startswith(INTERNALS) else own_names_of(tree))
     return [Module(path, source, own_names) for path, source in sorted(sources.items())]
 
 
@@ -95,6 +93,15 @@ def own_names_of(tree: ast.AST) -> Iterator[str]:
         ):
             # type(name, bases, {...})
             yield from (str(k.value) for k in node.args[2].keys if isinstance(k, ast.Constant))
+
+
+def fields_of(tree: ast.AST) -> Iterator[str]:
+    """Yield the fields that dataclasses and named tuples declare."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ClassDef):
+            for field in node.body:
+                if isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name):
+                    yield field.target.id
 
 
 def is_set(node: ast.Attribute | ast.Name) -> bool:
@@ -174,7 +181,8 @@ def ascents(module: Module) -> Iterator[Offence]:
 
 def foreign_assignments(module: Module) -> Iterator[Offence]:
     """Rule 4: attributes that start with `_` are set by their own class alone."""
-    yield from assignments_in(module, module.tree, set())
+    if module.room != INTERNALS:  # which sets Django's
+        yield from assignments_in(module, module.tree, set())
 
 
 def assignments_in(module: Module, node: ast.AST, own: set[str]) -> Iterator[Offence]:
@@ -188,7 +196,6 @@ def assignments_in(module: Module, node: ast.AST, own: set[str]) -> Iterator[Off
             and is_private(child.attr)
             and not is_own(child.value)
             and child.attr not in names
-            and (module.room != INTERNALS or child.attr in module.own_names)
         ):
             yield module.offence(child, f"sets another class's .{child.attr}")
         yield from assignments_in(module, child, names)

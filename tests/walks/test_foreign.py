@@ -9,11 +9,12 @@ import pytest
 from django.db import NotSupportedError, connection
 from django.db.models import F, QuerySet
 from django.db.models.query import ModelIterable
-from django.test.utils import CaptureQueriesContext
+from django.test.utils import CaptureQueriesContext, override_settings
 
-from chunkqs import KeysetError, chunks, keyset_iter, stream
+from chunkqs import ChunkedQuerySetMixin, KeysetError, chunks, keyset_iter, stream
+from chunkqs.django_internals.iterables import has_own_iterable, has_own_iteration
 from tests.support import iterables
-from tests.support.models import Event
+from tests.support.models import Event, Plain
 from tests.support.oracle import assert_same_rows
 from tests.support.rows import make
 from tests.support.ways import CHUNK_SIZES, TRANSACTIONS, WALKS, by_django
@@ -71,6 +72,13 @@ def labelled(queryset: Any) -> Any:
     return queryset.all()
 
 
+def test_querysets_of_our_own_have_no_ways_of_their_own() -> None:
+    plain: Any = QuerySet(Event)
+    for queryset in (Event.objects.all(), Event.objects.values(), plain, Plain.objects.all()):
+        assert not has_own_iteration(queryset)
+        assert not has_own_iterable(queryset)
+
+
 @pytest.mark.parametrize("transaction", TRANSACTIONS)
 @pytest.mark.parametrize("chunk_size", CHUNK_SIZES)
 @pytest.mark.parametrize("walk", WALKS)
@@ -81,6 +89,14 @@ def test_every_way_of_their_own(
     expected = by_django(FORMS[form]())
     with TRANSACTIONS[transaction]():
         assert_same_rows(WALKS[walk](FORMS[form](), chunk_size), expected)
+
+
+def test_a_chunk_is_no_result_that_was_read_as_a_whole() -> None:
+    class Own(ChunkedQuerySetMixin, iterables.OwnIter):
+        pass
+
+    with override_settings(CHUNKQS={"WARN_ROWS": 5}):
+        assert len([row for chunk in events(Own).chunks(20) for row in chunk]) == ROWS
 
 
 def test_stream_gives_chunks_of_them() -> None:
@@ -173,6 +189,7 @@ def derived_queries(queries: Any) -> list[str]:
         and "tests_event" in sql
         and "created_at" not in sql
         and "LIMIT 1" not in sql
+        and "COUNT(" not in sql
     ]
 
 

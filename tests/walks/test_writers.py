@@ -18,6 +18,8 @@ from chunkqs import chunks, keyset_iter
 from tests.support.models import Owner, Ranked
 from tests.support.private import run, second_alias
 
+pytestmark = pytest.mark.once_per_database
+
 ROWS = 60
 MOMENT = datetime(2024, 1, 1, tzinfo=UTC)
 SEEDS = range(4)

@@ -20,6 +20,7 @@ from ..answers import (
     MANY_SORTED,
     Explanation,
     RepeatedWork,
+    Scope,
     StoredMoment,
     TransientError,
 )
@@ -29,6 +30,8 @@ from .session import MySQLSession
 from .sort_length import MOST_BYTES, sort_length
 from .transports import LIKELY, ColumnType, exact
 
+#: Account, role and database of a session.
+SCOPE = "concat_ws(' ', current_user(), current_role(), database())"
 #: Client errors: server has gone away, connection lost (twice).
 LOST = {2006, 2013, 2055}
 #: Also: closed by this side, shutdown, killed while it ran or before, closed for idleness.
@@ -116,6 +119,13 @@ class MySQL(Database):
             return RepeatedWork.MATCH
         return None
 
+    def scope(self) -> Scope:
+        """Read the account, its role and the database that tables are looked up in."""
+        with self.connection.cursor() as cursor:
+            cursor.execute(f"SELECT {SCOPE}")
+            (value,) = cursor.fetchone()
+        return Scope(SCOPE, value)
+
     def session(self, statement: Statement) -> MySQLSession:
         """Return the session with its variables, role and database."""
         return MySQLSession(self.connection, statement)
@@ -176,15 +186,25 @@ class MySQL(Database):
         """Return what SQL calls the type."""
         return column_type.name
 
+    def null_test(self, sql: str, operator: str, is_column: bool) -> str:
+        """Compare an expression with NULL: MariaDB takes STDDEV() of columns that cannot be NULL
+        for something else in HAVING."""
+        if is_column:
+            return f"{sql} {operator}"
+        return f"{sql} <=> NULL" if operator == "IS NULL" else f"NOT ({sql} <=> NULL)"
+
     def sort_length(self, position: tuple[Any, ...]) -> int:
         """Count the bytes of long texts, of which the first ones alone are sorted by."""
         return sort_length(position, self.label)
 
-    def cancel(self, driver_connection: Any) -> None:
+    def cancel_handle(self, driver_connection: Any) -> int:
+        """Return the connection's number, which no other thread may ask it for."""
+        return int(driver_connection.thread_id())
+
+    def cancel(self, handle: int) -> None:
         """Send KILL QUERY, by a second connection."""
-        number = driver_connection.thread_id()
         with closing(connect_driver(self.connection)) as apart, closing(apart.cursor()) as cursor:
-            cursor.execute(f"KILL QUERY {number}")
+            cursor.execute(f"KILL QUERY {handle}")
 
     def sorted_by(self, statement: Statement, length: int) -> Statement:
         """Set `max_sort_length` for the one statement."""

@@ -14,7 +14,7 @@ from django.db.transaction import atomic, set_rollback
 
 from ...django_internals.compiler import Statement
 from ...django_internals.values import Conversion
-from ..answers import CopyFormat, CopyReader, Explanation, RepeatedWork, TransientError
+from ..answers import CopyFormat, CopyReader, Explanation, RepeatedWork, Scope, TransientError
 from ..base import Cursor, Database, Result
 from ..statistics import Distribution, Step
 from ..transport import Transport
@@ -22,6 +22,7 @@ from .copying import cells_of, copy_statement
 from .plan import read_plan
 from .psycopg import Driver, driver_of
 from .repeated_work import repeated_work
+from .scope import read_scope
 from .session import PostgreSQLSession
 from .statistics import distributions, value_sql
 from .transports import LIKELY, LIKELY_MOMENTS, TEXT, exact, may_hold_floats, moment
@@ -122,6 +123,11 @@ class PostgreSQL(Database):
         """Compute the value where the type has arithmetic, else take the nearer end."""
         return value_sql(type, step, share)
 
+    def scope(self) -> Scope:
+        """Read the roles, the schemas that names are looked up in, and the variables that
+        policies of row-level security name: one query, or two where there are some."""
+        return read_scope(self.connection)
+
     def session(self, statement: Statement) -> PostgreSQLSession:
         """Return the session with its settings, role and search path."""
         return PostgreSQLSession(self.connection, statement)
@@ -154,9 +160,9 @@ class PostgreSQL(Database):
             )
             return asking.fetchone() is not None
 
-    def cancel(self, driver_connection: Any) -> None:
+    def cancel(self, handle: Any) -> None:
         """Send a cancel request, by a connection of the driver's own."""
-        driver_connection.cancel()
+        handle.cancel()
 
     def discard_cursor(self, cursor: CursorWrapper) -> None:
         """Forget the cursor without CLOSE, which would abort the transaction that runs now."""

@@ -8,6 +8,9 @@ from typing import Any, NamedTuple
 
 from django.db.backends.utils import CursorWrapper
 
+from ..answers import Scope
+from .scope import COLUMNS, scope_of
+
 #: Extensions whose functions look at nothing but their arguments.
 TRUSTED_EXTENSIONS = [
     "address_standardizer", "btree_gin", "btree_gist", "citext", "cube", "earthdistance",
@@ -178,3 +181,11 @@ def read_facts(
     cursor.execute(FACTS, parameters)
     session, statement = map(json.loads, cursor.fetchone())
     return SessionFacts(**session), StatementFacts(**statement)
+
+
+def read_session(cursor: CursorWrapper) -> tuple[SessionFacts, Scope]:
+    """Read the session of `cursor`, and its scope along with it: one query, as `read_scope()`."""
+    sql = f"SELECT facts.session, {COLUMNS} FROM ({FACTS}) AS facts (session, statement)"
+    cursor.execute(sql, [[], [], [], TRUSTED_EXTENSIONS])
+    session, value, variables = cursor.fetchone()
+    return SessionFacts(**json.loads(session)), scope_of(cursor, value, variables)

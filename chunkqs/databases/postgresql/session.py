@@ -14,7 +14,7 @@ from ...django_internals.compiler import Statement
 from ...django_internals.connections import lend_driver_connection
 from ..answers import Explanation
 from ..session import Session, SessionMismatch, compare
-from .facts import SessionFacts, StatementFacts, read_facts
+from .facts import SessionFacts, StatementFacts, read_facts, read_session
 from .plan import Plan, called, read_plan, session_functions, without_literals
 from .pooler import require_second_process
 from .psycopg import State, driver_of
@@ -122,10 +122,10 @@ class PostgreSQLSession(Session):
         return self._driver.closing_steps(driver_connection, closes, self._before)
 
     def remember(self) -> None:
-        """Read the caller's session: one query."""
+        """Read the caller's session, and its scope along with it: one query."""
         self._refuse_open_transaction()
         with self.connection.cursor() as cursor:
-            self._caller, _touched = read_facts(cursor)
+            self._caller, self.scope = read_session(cursor)
         self._refuse_secured(self._caller)
 
     def check_replacement(self) -> None:

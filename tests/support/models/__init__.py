@@ -27,6 +27,7 @@ from tests.support.models.inheritance import (
 from tests.support.models.keys import Badge, Composite, CompositePart, Member, Profile, Uuid, Worded
 from tests.support.models.keysets import (
     Awkward,
+    Checked,
     Deep,
     DeepPart,
     Indexed,
@@ -57,6 +58,7 @@ __all__ = [
     "Awkward",
     "Badge",
     "Category",
+    "Checked",
     "ClosedAccount",
     "Composite",
     "CompositePart",

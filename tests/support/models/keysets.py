@@ -175,3 +175,17 @@ class Awkward(models.Model):
     single = SingleField(default=0)
 
     objects = ChunkedManager()
+
+
+class Checked(models.Model):
+    """A constraint whose SQL has a list in it."""
+
+    kind = models.IntegerField()
+    name = models.CharField(max_length=20)
+
+    objects = ChunkedManager()
+
+    class Meta:
+        constraints = [
+            models.CheckConstraint(condition=models.Q(kind__in=[1, 2, 3]), name="checked_kind")
+        ]
