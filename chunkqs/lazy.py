@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import AsyncIterator, Iterable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
 from functools import cached_property
 from math import ceil
-from typing import TYPE_CHECKING, Any, Generic, Literal, NoReturn, Self, TypeVar, overload
+from typing import Any, Generic, NoReturn, Self, TypeVar, overload
 
 from asgiref.sync import sync_to_async
 from django.db import connections
@@ -18,6 +18,7 @@ from .arguments import checked_chunk_size, checked_seconds, one_size, refuse_bot
 from .chunk import Chunk
 from .databases.estimates import estimate
 from .django_internals.queries import STATE_THAT_FORMS_READ
+from .exportable import Exportable
 from .progress import Progress
 from .walks.ascending import AscendingIndexes
 from .walks.begun import BegunWalks, interrupt
@@ -25,11 +26,6 @@ from .walks.build import Built
 from .walks.iterators import AsyncWalkIterator, WalkIterator
 from .walks.plan import Plan
 from .walks.walk import Walk
-
-if TYPE_CHECKING:
-    import pyarrow as pa
-
-    from .export import Export
 
 Row = TypeVar("Row")
 Item = TypeVar("Item")
@@ -192,7 +188,7 @@ class Lazy(ABC, Generic[Item]):
         )
 
 
-class LazyRows(Lazy[Row]):
+class LazyRows(Exportable, Lazy[Row]):
     """The rows of a walk: sized, re-iterable and lazy, in place of a queryset in a loop.
 
     Holds one chunk of rows at a time. `len()` and `count()` ask for an exact COUNT,
@@ -263,56 +259,6 @@ class LazyRows(Lazy[Row]):
             rows = self._plan.sizing.chunk_size
         sizing = replace(self._plan.sizing, chunk_size=rows, target_seconds=seconds)
         return LazyChunks(self._plan.chunked(sizing))
-
-    def csv(
-        self,
-        header: bool | Literal["verbose_name"] | Iterable[str] = True,
-        *,
-        escape_formulas: bool = False,
-    ) -> Export:
-        """Return the rows as CSV: an iterable of bytes, of the columns that `values()` has.
-
-        `header`: True for their names, "verbose_name" for those of the fields, labels of your
-        own, or False for none. `escape_formulas` puts an apostrophe before text that a
-        spreadsheet would run. On PostgreSQL the server writes, by COPY, unless a field
-        converts its values in Python; docs/exports.md has the format. Holds a few parts.
-
-        Raises TypeError or ValueError at the call for wrong arguments, or for a query whose
-        columns cannot be exported; else what a walk of the rows raises.
-        """
-        from .export import csv_export
-
-        return csv_export(self._plan, header, escape_formulas)
-
-    def ndjson(self) -> Export:
-        """Return the rows as NDJSON, a JSON object a line: an iterable of bytes.
-
-        Decimals are strings, so that no digit is lost. Else as `csv()`.
-        """
-        from .export import ndjson_export
-
-        return ndjson_export(self._plan)
-
-    def arrow(self, *, dictionaries: bool = False) -> pa.RecordBatchReader:
-        """Return the rows as Arrow: a `pyarrow.RecordBatchReader`, by the extra `chunkqs[arrow]`.
-
-        Its schema comes from the fields and is known before the first row; no query runs until
-        that. `dictionaries` makes dictionaries of text with choices. For pandas, polars,
-        DuckDB and Parquet. Holds about 64,000 rows, or some megabytes. Raises as `csv()`.
-        """
-        from .export import arrow_reader
-
-        return arrow_reader(self._plan, dictionaries)
-
-    def parquet(self, *, compression: str = "zstd") -> Export:
-        """Return the rows as a Parquet file: an iterable of bytes, by the extra `chunkqs[arrow]`.
-
-        `compression`: "zstd", "snappy", "gzip", "brotli", "lz4" or "none". Holds a row group, of
-        about 130,000 rows or 16 MB. Else as `csv()` and `arrow()`.
-        """
-        from .export import parquet_export
-
-        return parquet_export(self._plan, compression)
 
     def progress(self, **options: Any) -> Progress[Row]:
         """Walk the rows, with `for` or `async for`, under a progress bar.

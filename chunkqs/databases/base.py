@@ -225,10 +225,13 @@ class Database:
         statement: Statement,
         conversions: Sequence[Conversion],
         copy: CopyFormat,
+        *,
+        is_private: bool,
     ) -> Statement | None:
         """Return the statement that has the server write the rows of `statement`: one query.
 
-        None where the server would not write the same as Python does.
+        `cursor` is one of the connection that will run it, which is private or the caller's.
+        None where the server would not write the same as Python does, or could not go on.
         """
         return None
 

@@ -13,8 +13,10 @@ from .arrow import ArrowFormat
 #: What Parquet may be compressed by.
 CODECS = ("zstd", "snappy", "gzip", "brotli", "lz4", "none")
 #: What a row group holds: about so many rows, or bytes in memory.
-GROUP_ROWS = 131_072
-GROUP_BYTES = 16 * 1024 * 1024
+GROUP_ROWS = 65_536
+GROUP_BYTES = 8 * 1024 * 1024
+#: Bytes of text that are parsed together.
+TEXT_BYTES = 1024 * 1024
 
 
 class ParquetFormat:
@@ -47,6 +49,7 @@ class ParquetWriter:
         )
         self._batches: list[Any] = []
         self._texts: list[bytes] = []
+        self._length = 0
         self._rows = 0
         self._bytes = 0
 
@@ -61,14 +64,19 @@ class ParquetWriter:
     def take(self, part: bytes) -> bytes:
         """Take rows that the server has written as text."""
         self._texts.append(part)
-        self._bytes += len(part)
-        return self._group() if self._bytes >= GROUP_BYTES // 2 else b""
+        self._length += len(part)
+        return self._parsed() if self._length >= TEXT_BYTES else b""
+
+    def _parsed(self) -> bytes:
+        texts, self._texts, self._length = self._texts, [], 0
+        batches = self._form.parse(b"".join(texts)).to_batches() if texts else []
+        return b"".join(map(self._add, batches))
 
     def tail(self) -> bytes:
         """Return the last row group, and the end of the file."""
-        group = self._group()
+        rest = self._parsed() + self._group()
         self._writer.close()
-        return group + self._file.taken()
+        return rest + self._file.taken()
 
     def _add(self, batch: Any) -> bytes:
         self._batches.append(batch)
@@ -78,13 +86,10 @@ class ParquetWriter:
 
     def _group(self) -> bytes:
         """Write what there is as a row group."""
-        if self._texts:
-            table = self._form.parse(b"".join(self._texts))
-        elif self._batches:
-            table = pa.Table.from_batches(self._batches, schema=self._form.schema)
-        else:
+        if not self._batches:
             return b""
-        self._texts, self._batches, self._rows, self._bytes = [], [], 0, 0
+        table = pa.Table.from_batches(self._batches, schema=self._form.schema)
+        self._batches, self._rows, self._bytes = [], 0, 0
         self._writer.write_table(table, row_group_size=table.num_rows)
         return self._file.taken()
 

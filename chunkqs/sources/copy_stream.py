@@ -44,7 +44,7 @@ class CopyStream(Stream):
         if statement is None:
             return OpenSource(ListSource([]), compiler)
         with self._connection.cursor() as cursor:
-            copying = self._copy_statement(cursor, statement, compiler)
+            copying = self._copy_statement(cursor, statement, compiler, is_private=False)
         if copying is None:
             return None
         self._log("a COPY on the caller's connection")
@@ -58,7 +58,7 @@ class CopyStream(Stream):
         copying = None
         if self._database.writes_exports:
             cursor = private.plain_cursor()
-            copying = self._copy_statement(cursor, statement, compiler)
+            copying = self._copy_statement(cursor, statement, compiler, is_private=True)
         if copying is None:
             if self._copy.is_text and knows_moments(compiler):
                 self._database.read_moments_as_text(private.driver_connection)
@@ -68,7 +68,13 @@ class CopyStream(Stream):
         return OpenSource(source, compiler, is_written=True)
 
     def _copy_statement(
-        self, cursor: CursorWrapper, statement: Statement, compiler: SQLCompiler
+        self,
+        cursor: CursorWrapper,
+        statement: Statement,
+        compiler: SQLCompiler,
+        *,
+        is_private: bool,
     ) -> Statement | None:
-        conversions = conversions_of(compiler)
-        return self._database.copy_statement(cursor, statement, conversions, self._copy)
+        return self._database.copy_statement(
+            cursor, statement, conversions_of(compiler), self._copy, is_private=is_private
+        )

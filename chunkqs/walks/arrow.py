@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ..exports.arrow import ArrowFormat
 
 #: Bytes of text that are parsed together, and rows that are put together.
-TEXT_BYTES = 4 * 1024 * 1024
+TEXT_BYTES = 1024 * 1024
 ROWS = 65_536
 
 
@@ -27,7 +27,7 @@ def _together(walk: Walk, built: Built) -> list[Any]:
 
 
 def batches(plan: Plan, form: ArrowFormat, connection: BaseDatabaseWrapper) -> Iterator[Any]:
-    """Yield record batches, about 64,000 rows or a few megabytes each.
+    """Yield record batches, about 65,000 rows or a few megabytes each.
 
     Whoever takes them may do so in threads of its own, which wait for each other: the walk
     stays on `connection`, of the thread that has asked for it.

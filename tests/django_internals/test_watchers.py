@@ -69,7 +69,12 @@ def test_a_watcher_sees_each_query_of_a_walk(seen: list[str], walk: Callable[[An
         rows = list(walk(queryset))
     assert rows == expected
     queries = [query["sql"].replace("`", '"') for query in captured]
-    of_the_walk = [sql for sql in queries if COLUMN in sql and not sql.startswith("EXPLAIN")]
+    # The EXPLAIN of the advice, and the look for the first position, are no reading.
+    of_the_walk = [
+        sql
+        for sql in queries
+        if COLUMN in sql and not sql.startswith("EXPLAIN") and not sql.endswith("LIMIT 2")
+    ]
     assert len(seen) == len(of_the_walk) > 0
 
 

@@ -192,6 +192,13 @@ def test_querysets_have_the_same_bytes_on_every_route(form: str, name: str) -> N
         assert result.split("\n") == expected, way
 
 
+@pytest.mark.parametrize("form", FORMATS)
+def test_one_column_has_the_same_bytes_on_every_route(form: str) -> None:
+    make_awkward()
+    for name in ("slug", "file_path", "text", "maybe", "document"):
+        assert_same(Every.objects.values_list(name, flat=True).order_by("pk"), form)
+
+
 def test_an_empty_result_is_a_header() -> None:
     for rows in WAYS.values():
         assert b"".join(rows(User_none()).csv()) == b"id,name,email,active\n"

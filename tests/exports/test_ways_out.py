@@ -7,6 +7,7 @@ import gc
 import threading
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
@@ -264,6 +265,21 @@ def test_an_error_in_the_middle_reaches_the_caller_after_the_parts_before_it() -
                 for part in stream(queryset).csv():
                     parts.append(part)
         assert User.objects.count() == ROWS
+
+
+@postgresql
+@pytest.mark.parametrize("in_atomic", [True, False])
+def test_a_reader_may_take_longer_than_the_statement_timeout(in_atomic: bool) -> None:
+    expected = whole()
+    with connection.cursor() as cursor:
+        cursor.execute("SET statement_timeout = '400ms'")
+    with transaction.atomic() if in_atomic else nullcontext():
+        parts = []
+        for part in export():
+            parts.append(part)
+            time.sleep(0.1)
+    assert b"".join(parts) == expected
+    connection.close()
 
 
 @postgresql

@@ -74,6 +74,14 @@ AND state = 'active' AND pid <> pg_catalog.pg_backend_pid()
 """
 
 
+#: One row, with the types of the columns of a query that is not run.
+DESCRIBE = """
+SELECT pg_catalog.current_setting('statement_timeout'), query.* FROM (SELECT) AS one
+LEFT JOIN (SELECT * FROM ({sql}) AS query LIMIT 0) AS query ON true
+"""
+NO_TIMEOUT = "0"
+
+
 class PostgreSQL(Database):
     """PostgreSQL, directly or behind pgbouncer."""
 
@@ -216,16 +224,24 @@ class PostgreSQL(Database):
         statement: Statement,
         conversions: Sequence[Conversion],
         copy: CopyFormat,
+        *,
+        is_private: bool,
     ) -> Statement | None:
-        """Ask for the types of the columns; None where one is not for the server to write."""
-        if Conversion.OTHER in conversions or not self.driver.shows_iso_dates(cursor):
+        """Ask for the types of the columns; None where one is not for the server to write.
+
+        A COPY is one statement, whose time includes what the reader takes. So `statement_timeout`
+        is switched off on a private connection; on the caller's it leaves the COPY out.
+        """
+        if Conversion.OTHER in conversions or not self.driver.can_copy(cursor):
             return None
-        sql = f"SELECT * FROM ({statement.sql}) AS query LIMIT 0"
-        cursor.execute(sql, statement.params)
-        types = [column[1] for column in cursor.description][: len(conversions)]
+        cursor.execute(DESCRIBE.format(sql=statement.sql), statement.params)
+        (timeout, *_) = cursor.fetchone()
+        types = [column[1] for column in cursor.description][1 : len(conversions) + 1]
         cells = cells_of(types, conversions, copy)
-        if cells is None:
+        if cells is None or (timeout != NO_TIMEOUT and not is_private):
             return None
+        if timeout != NO_TIMEOUT:
+            cursor.execute("SET LOCAL statement_timeout = 0")
         return Statement(copy_statement(statement.sql, cells, copy), statement.params)
 
     def copy_reader(self, cursor: CursorWrapper) -> CopyReader:

@@ -61,8 +61,8 @@ class Driver(ABC):
     def copy_reader(self, cursor: Any) -> CopyReader:
         """Return what runs a COPY in the place of a cursor of the driver's."""
 
-    def shows_iso_dates(self, cursor: CursorWrapper) -> bool:
-        """Return whether the session writes dates as year, month and day. No query."""
+    def can_copy(self, cursor: CursorWrapper) -> bool:
+        """Return whether a COPY can be read, and has dates as year, month and day. No query."""
         style: str | None = cursor.connection.info.parameter_status("DateStyle")
         return style is not None and style.startswith("ISO")
 
@@ -110,6 +110,12 @@ class Psycopg2(Driver):
     def prepare_cursor(self, cursor: Cursor) -> Cursor:
         """Return `cursor`: psycopg2 reads every type in C."""
         return cursor
+
+    def can_copy(self, cursor: CursorWrapper) -> bool:
+        """Return whether psycopg2 waits by itself: it cannot copy where gevent waits for it."""
+        from psycopg2.extensions import get_wait_callback
+
+        return get_wait_callback() is None and super().can_copy(cursor)
 
     def copy_reader(self, cursor: Any) -> CopyReader:
         """Read in a thread."""
