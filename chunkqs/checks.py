@@ -34,7 +34,7 @@ def register() -> None:
 
 
 def check_settings(app_configs: Any = None, **kwargs: Any) -> Messages:
-    """Say what is wrong with CHUNKQS, and that WARN_ROWS warns of nothing."""
+    """Report what is wrong with CHUNKQS, and a WARN_ROWS that warns of nothing."""
     try:
         settings = chunkqs_settings()
     except ImproperlyConfigured as error:
@@ -83,7 +83,7 @@ def _pool_messages(connection: BaseDatabaseWrapper) -> Iterator[checks.CheckMess
 
 
 def check_room(databases: Sequence[str] | None = None, **kwargs: Any) -> Messages:
-    """Say where the server's limit leaves no room for private connections: one query each."""
+    """Report where the server's limit leaves no room for private connections: one query each."""
     settings = _settings()
     messages: Messages = []
     for connection in _opening_private_connections(databases or ()):

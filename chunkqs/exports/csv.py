@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Self
+from typing import Any
 
 from .documents import Document
+from .lines import Lines
 from .text import PLAIN, TEXTS, writer_of
 from .writers import Writers
 
@@ -14,7 +15,7 @@ FORMULA_STARTS = "=+-@\t\r\n\uff0b\uff0d\uff1d\uff20"
 FORMULA_GUARD = "'"
 
 
-class CsvFormat:
+class CsvFormat(Lines):
     """Rows into CSV: NULL is an empty cell, empty text is quoted, each line ends with LF."""
 
     name = "csv"
@@ -37,18 +38,6 @@ class CsvFormat:
         if len(columns) == 1:
             columns = [map(_alone, columns[0])]
         return ("\n".join(map(",".join, zip(*columns, strict=True))) + "\n").encode()
-
-    def take(self, part: bytes) -> bytes:
-        """Return lines that the server has written, as they are."""
-        return part
-
-    def tail(self) -> bytes:
-        """Return nothing: the last line ends as all do."""
-        return b""
-
-    def begun(self) -> Self:
-        """Return itself: nothing changes while rows are written."""
-        return self
 
     def _cells(self, column: tuple[Any, ...]) -> Iterable[str]:
         """Write a column at once, the faster as its values are of one type."""

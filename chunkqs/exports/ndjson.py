@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, Self
+from typing import Any
 
 from .documents import Document, json_text, quoted
+from .lines import Lines
 from .text import PLAIN, float_text, writer_of
 from .writers import Writers
 
 
-class NdjsonFormat:
+class NdjsonFormat(Lines):
     """Rows into JSON objects. What JSON has no type for, and decimals, are strings."""
 
     name = "ndjson"
@@ -32,18 +33,6 @@ class NdjsonFormat:
         columns = [self._cells(column) for column in zip(*rows, strict=True)]
         lines = map(self._line.__mod__, zip(*columns, strict=True))
         return ("\n".join(lines) + "\n").encode()
-
-    def take(self, part: bytes) -> bytes:
-        """Return lines that the server has written, as they are."""
-        return part
-
-    def tail(self) -> bytes:
-        """Return nothing: the last line ends as all do."""
-        return b""
-
-    def begun(self) -> Self:
-        """Return itself: nothing changes while rows are written."""
-        return self
 
     def _cells(self, column: tuple[Any, ...]) -> Iterable[str]:
         kinds = set(map(type, column))

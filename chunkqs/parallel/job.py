@@ -50,7 +50,7 @@ class Task(NamedTuple):
         return self.range.partition(keyset, self.number, self.rows).token
 
     def note(self, keyset: Keyset) -> str:
-        """Say where in the rows the task is, to work on from there."""
+        """Describe where in the rows the task is, to work on from there."""
         after = self.range.after
         position = "at the first row" if after is None else encode(keyset.signature, after)
         return (

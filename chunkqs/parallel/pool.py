@@ -1,4 +1,4 @@
-"""Worker processes, each with Django set up, that leave nothing behind."""
+"""Worker processes, each with Django set up, that leave nothing open."""
 
 from __future__ import annotations
 

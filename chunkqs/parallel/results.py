@@ -63,7 +63,7 @@ class ParallelWishes:
 
 
 class ParallelResults(Generic[Result]):
-    """What a function returns for each chunk, as it comes: each `iter()` begins the work anew.
+    """What a function returns for each chunk, as it comes: each `iter()` begins the work again.
 
     The workers end with the loop: when the rows run out, on `break` and on an exception.
     """

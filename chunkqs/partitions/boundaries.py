@@ -17,7 +17,7 @@ class Boundary(NamedTuple):
     """The last row of a partition, and how many rows the partition has."""
 
     position: Position | None
-    """None where there are no rows behind them."""
+    """None where there are no rows after them."""
     rows: int
 
 
@@ -27,7 +27,7 @@ def boundaries(
     """Yield the boundaries of partitions of so many rows, as far as there are rows.
 
     One query for each boundary; the last partition takes what is left. Each boundary is
-    looked for behind the one before, so they ascend whatever is written meanwhile.
+    looked for after the one before, so they ascend whatever is written meanwhile.
     """
     query = KeysetQuery(keyset, connection).keys
     latest = Boundary(None, 0)
@@ -44,7 +44,7 @@ def boundaries(
 
 
 def _seek(query: KeysetQuery, start: Position | None, rows: int) -> Boundary:
-    """Find the row that is so many rows behind `start`; or count those that there are."""
+    """Find the row that is so many rows after `start`; or count those that there are."""
     left = rows
     for segment in query.counted_segments(start):
         row, types = _row_at(query, segment, left - 1)

@@ -25,7 +25,7 @@ class Partition:
 
 
 class KeyRange(NamedTuple):
-    """The rows behind `after`, up to and with `until`; None is open at that end."""
+    """The rows after `after`, up to and with `until`; None is open at that end."""
 
     after: Position | None = None
     until: Position | None = None

@@ -170,7 +170,7 @@ class Planner:
         """Yield the number of each share with the position of the last row in it, in order.
 
         What one statement finds is of one snapshot, so it ascends; a further statement goes on
-        behind what the one before has found.
+        after what the one before has found.
         """
         latest: Position | None = None
         for first in range(0, len(shares), AT_ONCE):
@@ -210,12 +210,12 @@ class Planner:
         """Write the query for the last row within the bounds: one look into an index that fits
         the order."""
         columns = list(self._query.keyset.columns)
-        behind = [] if start is None else between(columns, start, None, self._query.database)
+        later = [] if start is None else between(columns, start, None, self._query.database)
         values = [bound.place.column for bound in bounds if not bound.finds_nulls]
         order = (replace(c, nullable=c.nullable and c not in values) for c in columns)
         source = self._query.keyset.source
         ordered = ordered_by(source, (c.reverse().order() for c in order))
-        probe = restrict(ordered, [*self._pinned, *bounds, *behind])[:1]
+        probe = restrict(ordered, [*self._pinned, *bounds, *later])[:1]
         statement = compile_select(probe, self._connection, self._query.extra).statement
         assert statement is not None  # nothing in it could be known to have no rows
         return statement

@@ -16,7 +16,7 @@ from .planned import planned
 
 
 class SizedPartitions:
-    """Partitions of so many rows each: lazy, found anew with every `iter()`."""
+    """Partitions of so many rows each: lazy, found again with every `iter()`."""
 
     def __init__(self, keyset: Keyset, size: int) -> None:
         self._keyset = keyset

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
@@ -123,7 +124,7 @@ class KeysetSource:
         goes_on = len(block) > rows
         if not block or self._is_page or (query.is_proven and not (self._is_first and goes_on)):
             return True
-        last = query.position(block[:rows][-1])
+        last = query.position(_last(block, rows))
         self._order.check_kinds(self._mark or first, last)
         return self._order.is_an_order(last, self._after, self._mark)
 
@@ -147,7 +148,7 @@ class KeysetSource:
         self._ended = len(block) <= rows
         self._expected = None if self._ended else query.position(block[rows])
         if block:
-            self._before, self._after = self._after, query.position(block[:rows][-1])
+            self._before, self._after = self._after, query.position(_last(block, rows))
             self._mark = self._mark or self._before or query.position(block[0])
 
     def _bound(self) -> None:
@@ -218,6 +219,11 @@ class KeysetSource:
     def close(self) -> None:
         """Ask for no more: nothing is open between two queries."""
         self._ended = True
+
+
+def _last(block: Block, rows: int) -> Any:
+    """Return the last raw row of a chunk, of which the block may hold the row after as well."""
+    return block[min(rows, len(block)) - 1]
 
 
 def read_types(query: KeysetQuery, connection: BaseDatabaseWrapper) -> None:

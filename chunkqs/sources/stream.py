@@ -129,7 +129,7 @@ class Stream:
         expected = self._expected_rows if known is None else known
         if expected > self._sizing.capacity:
             return None
-        block = self._small_block(statement, expected, is_known=known is not None)
+        block = self._small_block(expected, is_known=known is not None)
         small_result.remember(self._connection, statement, block)
         if block is None:
             return None
@@ -219,7 +219,7 @@ class Stream:
         too_wide = explanation.rows * explanation.width > self._sizing.max_bytes
         return capacity + 1 if too_wide else explanation.rows
 
-    def _small_block(self, statement: Statement, expected: int, *, is_known: bool) -> Block | None:
+    def _small_block(self, expected: int, *, is_known: bool) -> Block | None:
         """Read all rows; None where there are more than fit, by their number or their size."""
         capacity = self._sizing.capacity
         if row_bound(self._limited.compiler) is None:
@@ -237,7 +237,8 @@ class Stream:
 
     def _read(self, limit: int) -> Block:
         """Read `limit` rows, and one more where there is one, by a plain query."""
-        statement, compiler, _ = self._compile(limit + 1)
+        is_whole = limit == self._sizing.capacity
+        statement, compiler, _ = self._limited if is_whole else self._compile(limit + 1)
         if statement is None:
             return []
         with self._connection.cursor() as cursor, self._opening.waiting(cursor):

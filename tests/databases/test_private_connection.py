@@ -17,7 +17,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.signals import connection_created
 from django.test.utils import CaptureQueriesContext
 
-from tests.support.leftovers import Leftovers, backends
+from tests.support.leftovers import backends
 from tests.support.private import (
     MANY,
     create_table,
@@ -41,22 +41,6 @@ def table(committed_db: None) -> Iterator[None]:
     create_table("private_row", MANY)
     yield
     run("DROP TABLE private_row")
-
-
-@pytest.fixture
-def caller(table: None) -> Iterator[BaseDatabaseWrapper]:
-    """Yield the caller's connection in a session of its own."""
-    connection = connections["default"]
-    connection.close()
-    connection.ensure_connection()
-    yield connection
-    connection.close()
-
-
-@pytest.fixture
-def clean(caller: BaseDatabaseWrapper, nothing_left_open: Leftovers) -> BaseDatabaseWrapper:
-    """Yield the caller's connection, and fail when anything else stays open."""
-    return caller
 
 
 def session_of(alias: str = "default") -> Any:

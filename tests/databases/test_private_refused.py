@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any, ClassVar
 
 import pytest
-from django.db import OperationalError, connections, models, transaction
+from django.db import OperationalError, models, transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from chunkqs import stream
@@ -38,22 +38,6 @@ def table(committed_db: None) -> Iterator[None]:
     create_table("refused_row", 10)
     yield
     run("DROP TABLE refused_row")
-
-
-@pytest.fixture
-def caller(table: None) -> Iterator[BaseDatabaseWrapper]:
-    """Yield the caller's connection in a session of its own."""
-    connection = connections["default"]
-    connection.close()
-    connection.ensure_connection()
-    yield connection
-    connection.close()
-
-
-@pytest.fixture
-def clean(caller: BaseDatabaseWrapper, nothing_left_open: Leftovers) -> BaseDatabaseWrapper:
-    """Yield the caller's connection, and fail when anything else stays open."""
-    return caller
 
 
 def test_there_is_none_inside_a_transaction(clean: BaseDatabaseWrapper) -> None:

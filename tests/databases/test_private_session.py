@@ -26,21 +26,6 @@ def table(committed_db: None) -> Iterator[None]:
     run("DROP TABLE session_row")
 
 
-@pytest.fixture
-def caller(table: None) -> Iterator[BaseDatabaseWrapper]:
-    """Yield the caller's connection in a session of its own."""
-    connection = connections["default"]
-    connection.close()
-    connection.ensure_connection()
-    yield connection
-    connection.close()
-
-
-@pytest.fixture
-def clean(caller: BaseDatabaseWrapper, nothing_left_open: Leftovers) -> BaseDatabaseWrapper:
-    return caller
-
-
 class Undoing(ExitStack):
     """Takes statements to run in a new session at the end, the last one first."""
 

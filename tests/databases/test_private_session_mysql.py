@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
-from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from chunkqs.databases.session import SessionMismatch
@@ -22,16 +21,6 @@ def table(committed_db: None) -> Iterator[None]:
     create_table("session_row", 100)
     yield
     run("DROP TABLE session_row")
-
-
-@pytest.fixture
-def caller(table: None) -> Iterator[BaseDatabaseWrapper]:
-    """Yield the caller's connection in a session of its own."""
-    connection = connections["default"]
-    connection.close()
-    connection.ensure_connection()
-    yield connection
-    connection.close()
 
 
 @pytest.mark.parametrize(
