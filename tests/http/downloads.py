@@ -12,15 +12,14 @@ from django.urls import path
 
 from chunkqs import stream
 from chunkqs.http import ExportResponse
+from tests.http import plain
 from tests.support.models import User
-
-PADDING = "x" * 5000
 
 
 def rows(request: HttpRequest) -> Any:
     queryset = User.objects.order_by("pk")
     if "wide" in request.GET:
-        queryset = queryset.annotate(padding=Value(PADDING))
+        queryset = queryset.annotate(padding=Value(plain.PADDING))
     if "slow" in request.GET:
         queryset = queryset.annotate(slow=RawSQL("pg_sleep(0.02)::text", []))
     return stream(queryset)
@@ -44,4 +43,5 @@ urlpatterns = [
     path("download", download),
     path("async", async_download),
     path("hello", hello),
+    *plain.urlpatterns,
 ]

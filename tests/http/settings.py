@@ -15,4 +15,7 @@ ROOT_URLCONF = "tests.http.downloads"
 MIDDLEWARE = [
     "django.middleware.gzip.GZipMiddleware",
     "django.middleware.http.ConditionalGetMiddleware",
+    "tests.http.plain.wrapping",
 ]
+#: As many as the tests have clients: each stream shall have a connection of its own.
+CHUNKQS = {"MAX_PRIVATE_CONNECTIONS": 100}
