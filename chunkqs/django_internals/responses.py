@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Generator
 from types import CodeType, FrameType
-from typing import Any, Protocol, cast
-from weakref import WeakSet
+from typing import Any, Protocol
+from weakref import ref
 
 from asgiref.sync import SyncToAsync
 from django.http import HttpRequest, StreamingHttpResponse
 from django.http.response import HttpResponseBase
 
+#: What runs a function of sync_to_async() in its thread.
 THREAD_HANDLER: CodeType = SyncToAsync.thread_handler.__code__
 
 
@@ -35,55 +35,51 @@ class Closable(Protocol):
         """End it."""
 
 
-class CancelledWith:
-    """Stands for a task that is cancelled and awaited together with the one that waits."""
-
-    def __init__(self) -> None:
-        self.parts: WeakSet[Closable] = WeakSet()
-
-    def cancel(self) -> None:
-        """Do nothing: who cancels a task waits for it to end."""
-
-    def __await__(self) -> Generator[Any, None, None]:
-        """Close the parts in threads, as that may ask the database, and wait for none.
-
-        The thread raises then, which nobody would look at if that were awaited.
-        """
-        loop = asyncio.get_running_loop()
-        for part in list(self.parts):
-            loop.run_in_executor(None, part.close)
-        raise asyncio.CancelledError
-        yield
-
-
 # Django 5.2, 6.0, 6.1: __aiter__() of StreamingHttpResponse has a thread make a list of
 # map(self.make_bytes, sync iterator), by sync_to_async(list). When the client leaves, the task
-# that waits for the list is cancelled, and the thread goes on to the end. asgiref 3.8 to 3.13:
-# thread_handler() calls partial(list, the map); what stands first in the thread's `task_context`
-# is cancelled and awaited when the one that waits is, for the sake of async_to_sync().
-def is_read_into_memory(part: Closable) -> bool:
+# that waits for the list is cancelled, and the thread goes on to the last row: nothing that is
+# public tells it. asgiref 3.8 to 3.13: the first in `task_context` of the call, where
+# async_to_sync() puts the tasks that the thread waits for, is cancelled and awaited then. A
+# future does as well.
+def close_when_client_leaves(part: Closable) -> bool:
     """Return whether this thread reads a response into a list, because Django sends it async.
 
-    `part`, something that is read for it, is then closed when the client leaves.
+    If so, have `part`, which is read for it, closed as soon as the client leaves.
     """
-    beside: list[Any] | None = getattr(SyncToAsync.threadlocal, "task_context", None)
-    if beside is None or not _makes_list_of_response():
+    call = _call_of_thread()
+    if call is None or not _makes_list_of_response(*call["args"]):
         return False
-    if not beside or not isinstance(beside[0], CancelledWith):
-        beside.insert(0, CancelledWith())
-    beside[0].parts.add(part)
+    tasks: list[asyncio.Future[Any]] = call["task_context"]
+    loop: asyncio.AbstractEventLoop = call["loop"]
+    held = ref(part)
+
+    def close(future: asyncio.Future[None]) -> None:
+        # The others: asgiref cancels the first one.
+        for task in tasks:
+            task.cancel()
+        if (part := held()) is not None:
+            loop.run_in_executor(None, part.close)  # it may ask the database
+
+    leaving: asyncio.Future[None] = asyncio.Future(loop=loop)
+    leaving.add_done_callback(close)
+    tasks.append(leaving)
     return True
 
 
-def _makes_list_of_response() -> bool:
+def _call_of_thread() -> dict[str, Any] | None:
+    """Return the local names of the call by sync_to_async() that this thread runs, if any."""
     frame: FrameType | None = sys._getframe(1)
     while frame is not None and frame.f_code is not THREAD_HANDLER:
         frame = frame.f_back
-    call = frame.f_locals["args"][0] if frame and frame.f_locals.get("args") else None
-    if getattr(call, "func", None) is not list or not isinstance(call.args[0], map):
+    return None if frame is None else frame.f_locals
+
+
+def _makes_list_of_response(function: Any = None, *_: Any) -> bool:
+    """Return whether a partial function is list(map(response.make_bytes, iterator))."""
+    if getattr(function, "func", None) is not list or type(function.args[0]) is not map:
         return False
-    _, (function, *_) = call.args[0].__reduce__()
-    return isinstance(getattr(function, "__self__", None), StreamingHttpResponse)
+    make_bytes = function.args[0].__reduce__()[1][0]
+    return isinstance(getattr(make_bytes, "__self__", None), StreamingHttpResponse)
 
 
 # Django 5.2, 6.0, 6.1: `streaming_content` of an async StreamingHttpResponse is a generator,
@@ -95,10 +91,10 @@ def is_read_by_response(frame: FrameType) -> bool:
     return awaiting is not None and awaiting.f_code in AWAITING
 
 
-_content = cast(property, StreamingHttpResponse.__dict__["streaming_content"]).fget
+_streaming_content: Any = StreamingHttpResponse.__dict__["streaming_content"]
 #: The code of awrapper().
 AWAITING = frozenset(
-    code
-    for code in _content.__code__.co_consts
-    if isinstance(code, CodeType)  # type: ignore[union-attr]
+    constant
+    for constant in _streaming_content.fget.__code__.co_consts
+    if isinstance(constant, CodeType)
 )

@@ -11,7 +11,7 @@ from typing import Generic, Self, TypeVar, cast
 from asgiref.sync import sync_to_async
 
 from ..caller import callers_line, waiting, warn
-from ..django_internals.responses import is_read_by_response, is_read_into_memory
+from ..django_internals.responses import close_when_client_leaves, is_read_by_response
 from ..errors import LargeResultWarning
 from .walk import Walk
 
@@ -81,7 +81,7 @@ class Advances(Iterator[Iterator[Item]]):
         """
         if not self._has_begun:
             self._has_begun = True
-            self._is_for_list = is_read_into_memory(self._walk)
+            self._is_for_list = close_when_client_leaves(self._walk)
         elif self._is_for_list:
             self._is_for_list = False
             warn(INTO_MEMORY.format(self._walk.label), LargeResultWarning)

@@ -90,7 +90,7 @@ class Walk:
     @property
     def label(self) -> str:
         """The name of the model, for messages."""
-        return self._plan.queryset.model._meta.label
+        return str(self._plan.queryset.model._meta.label)
 
     @property
     def is_going(self) -> bool:

@@ -17,7 +17,7 @@ from chunkqs import keyset_iter, stream
 from tests.support.models import User
 
 PADDING = "x" * 5000
-WAYS = {"stream": stream, "keyset": keyset_iter}
+WAYS: dict[str, Any] = {"stream": stream, "keyset": keyset_iter}
 
 
 def rows(request: HttpRequest) -> Any:
