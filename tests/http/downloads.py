@@ -6,7 +6,6 @@ from typing import Any
 
 from django.db import transaction
 from django.db.models import Value
-from django.db.models.expressions import RawSQL
 from django.http import HttpRequest, HttpResponse
 from django.urls import path
 
@@ -21,7 +20,7 @@ def rows(request: HttpRequest) -> Any:
     if "wide" in request.GET:
         queryset = queryset.annotate(padding=Value(plain.PADDING))
     if "slow" in request.GET:
-        queryset = queryset.annotate(slow=RawSQL("pg_sleep(0.02)::text", []))
+        queryset = queryset.annotate(slow=plain.SLOW)
     return stream(queryset)
 
 

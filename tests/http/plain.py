@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable, Iterator
+from functools import partial
 from typing import Any
 
 from asgiref.sync import iscoroutinefunction
@@ -17,12 +18,21 @@ from chunkqs import keyset_iter, stream
 from tests.support.models import User
 
 PADDING = "x" * 5000
-WAYS: dict[str, Any] = {"stream": stream, "keyset": keyset_iter}
+#: Takes PostgreSQL some 10 ms for each row. A private connection would not sleep: what pg_sleep()
+#: does is the session's.
+SLOW = RawSQL(
+    f"(SELECT count(*) FROM generate_series(1, 100000 + {User._meta.db_table}.id * 0))::text", []
+)
+WAYS: dict[str, Any] = {
+    "stream": stream,
+    "private": partial(stream, private=True),
+    "keyset": keyset_iter,
+}
 
 
 def rows(request: HttpRequest) -> Any:
-    slow = "pg_sleep(0.02)" if "slow" in request.GET else "''"
-    queryset = User.objects.annotate(padding=Value(PADDING), slow=RawSQL(f"{slow}::text", []))
+    slow = SLOW if "slow" in request.GET else Value("")
+    queryset = User.objects.annotate(padding=Value(PADDING), slow=slow)
     return WAYS[request.GET["way"]](queryset.order_by("pk").values_list("pk", "padding", "slow"))
 
 

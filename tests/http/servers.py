@@ -8,14 +8,15 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, Self
 
 import psutil
 from django.db import connection
 
+from chunkqs.settings import MAX_PRIVATE_CONNECTIONS
 from tests.support.leftovers import backends
 
 TOP = Path(__file__).resolve().parents[2]
@@ -34,7 +35,16 @@ SERVERS = {
     ),
     "uvicorn": ("uvicorn", ASGI, "--port", "{port}", "--log-level", "warning"),
     "hypercorn": ("hypercorn", ASGI, "--bind", "127.0.0.1:{port}", "--log-level", "warning"),
-    "daphne": ("daphne", ASGI, "--bind", "127.0.0.1", "--port", "{port}", "--verbosity", "0"),
+    "daphne": (
+        "daphne",
+        ASGI,
+        "--bind",
+        "127.0.0.1",
+        "--port",
+        "{port}",
+        "--access-log",
+        os.devnull,
+    ),
 }
 
 
@@ -51,7 +61,9 @@ class Server(NamedTuple):
 
 
 @contextmanager
-def running(name: str, log: Path | None = None) -> Iterator[Server]:
+def running(
+    name: str, log: Path | None = None, private_connections: int = MAX_PRIVATE_CONNECTIONS
+) -> Iterator[Server]:
     """Run a server, which writes to `log` if that is given."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
@@ -61,6 +73,7 @@ def running(name: str, log: Path | None = None) -> Iterator[Server]:
         **os.environ,
         "DJANGO_SETTINGS_MODULE": "tests.http.settings",
         "TEST_DATABASE_NAME": str(connection.settings_dict["NAME"]),
+        "PRIVATE_CONNECTIONS": str(private_connections),
     }
     arguments = [sys.executable, "-m", *command]
     with open(log or os.devnull, "wb") as written:
@@ -116,6 +129,12 @@ class Slow:
         if waits:
             self._socket.recv(4096)
 
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self.leave()
+
     def leave(self) -> None:
         self._socket.close()
 
@@ -132,13 +151,26 @@ class Slow:
         return length
 
 
-def busy() -> int:
-    """Count the sessions but this one: each download has its own and a private one."""
-    return len(backends()) - 1
+class Sessions:
+    """Counts the sessions on the test database that were opened since it was made."""
 
+    def __init__(self) -> None:
+        self._before = backends()
 
-def wait_until(most: int, seconds: float) -> int:
-    until = time.monotonic() + seconds
-    while (number := busy()) > most and time.monotonic() < until:
-        time.sleep(0.02)
-    return number
+    def now(self) -> int:
+        """Count those that are open."""
+        return len(backends() - self._before)
+
+    def at_least(self, number: int, seconds: float) -> int:
+        """Wait for that many; return how many there are."""
+        return self._wait(lambda now: now >= number, seconds)
+
+    def at_most(self, number: int, seconds: float) -> int:
+        """Wait until there are no more than that; return how many there are."""
+        return self._wait(lambda now: now <= number, seconds)
+
+    def _wait(self, is_enough: Callable[[int], bool], seconds: float) -> int:
+        until = time.monotonic() + seconds
+        while not is_enough(now := self.now()) and time.monotonic() < until:
+            time.sleep(0.02)
+        return now

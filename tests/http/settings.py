@@ -17,5 +17,4 @@ MIDDLEWARE = [
     "django.middleware.http.ConditionalGetMiddleware",
     "tests.http.plain.wrapping",
 ]
-#: As many as the tests have clients: each stream shall have a connection of its own.
-CHUNKQS = {"MAX_PRIVATE_CONNECTIONS": 100}
+CHUNKQS = {"MAX_PRIVATE_CONNECTIONS": int(os.environ["PRIVATE_CONNECTIONS"])}
