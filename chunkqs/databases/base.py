@@ -285,6 +285,13 @@ class Database:
         """Return the condition that a column or expression `IS NULL`, or `IS NOT NULL`."""
         return f"{sql} {operator}"
 
+    def not_null_condition(self, table: str, column: str) -> tuple[str, tuple[str, ...]] | None:
+        """Return a condition that the catalogue proves a column to have no NULL.
+
+        None where there is no such catalogue, and the model is believed.
+        """
+        return None
+
     def is_view(self, table: str) -> bool:
         """Ask whether a table is a view: one query."""
         with self.connection.cursor() as cursor:

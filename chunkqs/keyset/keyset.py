@@ -29,6 +29,7 @@ from ..django_internals.queries import (
 from ..django_internals.routing import planning_alias
 from ..errors import KeysetError
 from .columns import KeyColumn, key_column, reversed_name
+from .nulls import disproven, with_nulls
 from .predicates import between
 from .ranges import Position
 from .total_order import missing_columns, refusal, refuse_column, refuse_query, refuse_repeats
@@ -67,7 +68,8 @@ class Keyset:
         self, start: Position | None, end: Position | None, connection: BaseDatabaseWrapper
     ) -> Keyset:
         """Return the same order of only the rows after `start` up to and with `end`."""
-        ranges = between(self.columns, start, end, database_of(connection))
+        columns = with_nulls(self.columns, disproven(self.columns, connection))
+        ranges = between(columns, start, end, database_of(connection))
         return replace(self, source=restrict(self.source, ranges))
 
     def filter(

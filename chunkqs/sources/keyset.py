@@ -13,6 +13,7 @@ from ..django_internals.compiler import Block, Statement
 from ..keyset.checks import incomparable, left_scope, not_at_its_position
 from ..keyset.query import KeysetQuery
 from ..keyset.ranges import Position
+from .null_check import NullCheck
 from .order_check import INCOMPARABLE, OrderCheck
 from .retries import Retries
 from .running import RunningQuery
@@ -57,11 +58,14 @@ class KeysetSource:
         self._goes_on = goes_on
         self._is_page = is_page
         self._order = OrderCheck(query, connection)
+        self._nulls = NullCheck(query, connection)
+        self._begin = after
         self._before: Position | None = None
         self._expected: Position | None = None
         self._mark: Position | None = None
         self._running = RunningQuery()
         self._is_first = True
+        self._has_learnt_nulls = False
         self._ended = False
 
     def fetch(self, size: int) -> Block:
@@ -71,21 +75,34 @@ class KeysetSource:
             block = self._retries.run(partial(self._next, size))
             if self._is_first and not self._ended and not self._is_page:
                 self._prepare_to_go_on(size)
+                if self._has_learnt_nulls:
+                    block = self._begin_again()
+                    continue
             self._is_first = False
         return block
+
+    def _begin_again(self) -> Block:
+        """Have the first chunk, which the caller has not had, read in another way."""
+        self._after, self._ended, self._has_learnt_nulls = self._begin, False, False
+        self._before = self._expected = self._mark = None
+        return []
 
     def _prepare_to_go_on(self, size: int) -> None:
         """Do what a walk of several chunks needs, before the caller has any row."""
         statement = self._latest  # of the rows: they may depend on more than their keys do
-        if self._look_up_end:
-            self._retries.run(self._bound)
-        if self._ended:
+        self._has_learnt_nulls = self._nulls.begin()
+        work = self._bound if self._look_up_end else partial(self._settle, False)
+        self._retries.run(work)
+        if self._ended or self._has_learnt_nulls:
             return
         self._retries.remember_session(statement)
         self._query.lessons.scope = self._retries.scope()
         following = next(self._query.statements(self._after, self._until), None)
         if self._goes_on is not None and following is not None:
             self._retries.run(partial(self._goes_on, following(size)))
+
+    def _settle(self, has_rows: bool) -> None:
+        self._has_learnt_nulls |= self._nulls.settle(has_rows)
 
     def _next(self, size: int) -> Block:
         """Run the queries of the next chunk. A block shorter than asked for is the last.
@@ -101,14 +118,26 @@ class KeysetSource:
 
     def _checked(self, query: KeysetQuery, rows: int) -> Block:
         """Read a chunk and the row after it, and see that it comes after the one before."""
+        if self._is_first and (self._after or self._until or self._is_ordered_page):
+            self._nulls.begin(self._after, self._until)
         for _ in range(ATTEMPTS):
             block = self._read(query, self._until, rows + 1)
+            if self._nulls.settle(bool(block)):
+                block = self._read(query, self._until, rows + 1)
+            if self._is_first and self._nulls.learn_from(query, block):
+                block = self._read(query, self._until, rows + 1)
             if not block:
                 self._require_scope()
             query.check(self._after, block)
             if self._is_in_place(query, block, rows):
                 return block
         raise not_at_its_position(query.keyset)
+
+    @property
+    def _is_ordered_page(self) -> bool:
+        """Whether the first page depends on where NULLs are put, which it may not have any of."""
+        columns = self._query.keyset.columns
+        return self._is_page and any(column.nulls_first is not None for column in columns)
 
     def _require_scope(self) -> None:
         """Raise KeysetError where the chunk is empty because the session is another one."""
@@ -156,6 +185,9 @@ class KeysetSource:
         backwards = self._query.keys_from_end
         for _ in range(ATTEMPTS):
             last = self._run(backwards, None, None, 1)
+            self._settle(bool(last))
+            if self._has_learnt_nulls:
+                return
             self._order.check_doubtful(backwards, last)
             if not last or self._is_last(backwards.position(last[0])):
                 break
@@ -235,3 +267,6 @@ def read_types(query: KeysetQuery, connection: BaseDatabaseWrapper) -> None:
     with connection.cursor() as cursor:
         cursor.execute(*statement(0))
         query.learn_types(database.column_types(cursor))
+    nulls = NullCheck(query, connection)
+    nulls.begin()
+    nulls.settle(False)

@@ -61,6 +61,17 @@ def stored_moment(text: str) -> StoredMoment | None:
     return StoredMoment(iso.rstrip("0") if moment.microsecond else iso)
 
 
+NOT_NULL = """
+EXISTS (
+    SELECT 1 FROM information_schema.COLUMNS c
+    JOIN information_schema.TABLES t ON t.TABLE_SCHEMA = c.TABLE_SCHEMA
+    AND t.TABLE_NAME = c.TABLE_NAME
+    WHERE c.TABLE_SCHEMA = DATABASE() AND c.TABLE_NAME = %s AND c.COLUMN_NAME = %s
+    AND c.IS_NULLABLE = 'NO' AND t.TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED')
+)
+"""
+
+
 class MySQL(Database):
     """MySQL or MariaDB."""
 
@@ -192,6 +203,10 @@ class MySQL(Database):
         if is_column:
             return f"{sql} {operator}"
         return f"{sql} <=> NULL" if operator == "IS NULL" else f"NOT ({sql} <=> NULL)"
+
+    def not_null_condition(self, table: str, column: str) -> tuple[str, tuple[str, ...]]:
+        """Look for NOT NULL in a table: of a view, it is an estimate."""
+        return NOT_NULL, (table, column)
 
     def sort_length(self, position: tuple[Any, ...]) -> int:
         """Count the bytes of long texts, of which the first ones alone are sorted by."""

@@ -27,6 +27,7 @@ from ..base import Cursor, Database, Result
 from ..statistics import Distribution, Step
 from ..transport import Transport
 from .copying import cells_of, copy_statement
+from .not_null import NOT_NULL
 from .plan import read_plan
 from .psycopg import Driver, driver_of
 from .repeated_work import repeated_work, skipping_scan
@@ -312,6 +313,10 @@ class PostgreSQL(Database):
         with self.connection.cursor() as cursor:
             cursor.execute(OWN_TYPES, [list(column_types), FIRST_OF_USER])
             return cursor.fetchone() is not None
+
+    def not_null_condition(self, table: str, column: str) -> tuple[str, tuple[str, ...]]:
+        """Look for a valid NOT NULL in a table and in all of its partitions and heirs."""
+        return NOT_NULL, (self.connection.ops.quote_name(table), column)
 
     def type_name(self, column_type: int) -> str:
         """Ask the server: one query."""
