@@ -24,6 +24,9 @@ from .expressions import flattened, is_expression, returns_rows
 from .joins import joined_to, to_many_joins
 from .routing import planning_alias
 
+#: Lookups that leave a range of a column.
+RANGES = {"gt", "gte", "lt", "lte", "range", "startswith"}
+
 
 @dataclass(frozen=True)
 class QueryInfo:
@@ -51,6 +54,8 @@ class QueryInfo:
     """The own columns that a filter makes equal to one value in all rows."""
     uniform: tuple[Col, ...]
     """The own columns that are the same in all rows: those, and `__isnull=True` or `__in=[x]`."""
+    ranged: tuple[Col, ...]
+    """The own columns that a filter takes a range of."""
 
     @property
     def repeats_rows(self) -> bool:
@@ -68,7 +73,7 @@ class QueryInfo:
         to_many = to_many_joins(query)
         annotations = tuple(query.annotation_select.values())
         group_by = query.group_by
-        pinned, uniform = _columns_of_one_value(query, base_alias)
+        own = _own_lookups(query, base_alias)
         return cls(
             base_alias=base_alias,
             is_distinct=bool(query.distinct),
@@ -83,8 +88,9 @@ class QueryInfo:
             to_many_joins=to_many,
             repeating=joined_to(set(to_many), query),
             is_filtered=bool(query.where),
-            pinned=pinned,
-            uniform=uniform,
+            pinned=tuple(lookup.lhs for lookup in own if _is_exact(lookup)),
+            uniform=tuple(lookup.lhs for lookup in own if _is_exact(lookup) or _is_one(lookup)),
+            ranged=tuple(lookup.lhs for lookup in own if lookup.lookup_name in RANGES),
         )
 
 
@@ -119,17 +125,14 @@ def unordered_part(queryset: QuerySet[Any, Any]) -> str | None:
 
 # Django 5.2, 6.0, 6.1: where is a tree of lookups; those of its root, an AND that isn't
 # negated, hold for all rows. The rhs of a lookup is a value, values, or an expression.
-def _columns_of_one_value(query: Any, base_alias: str) -> tuple[tuple[Col, ...], tuple[Col, ...]]:
+def _own_lookups(query: Any, base_alias: str) -> list[Any]:
     where = query.where
     lookups = [] if where.negated or where.connector != AND else where.children
-    own = [
+    return [
         lookup
         for lookup in lookups
         if isinstance(getattr(lookup, "lhs", None), Col) and lookup.lhs.alias == base_alias
     ]
-    pinned = tuple(lookup.lhs for lookup in own if _is_exact(lookup))
-    uniform = tuple(lookup.lhs for lookup in own if _is_exact(lookup) or _is_one(lookup))
-    return pinned, uniform
 
 
 def _is_exact(lookup: Any) -> bool:

@@ -181,6 +181,12 @@ class KeysetQuery(KeysetSelect):
         return self.database.knows_types and all(isinstance(one, Col) for one in columns)
 
     @property
+    def skips_rows(self) -> bool:
+        """Whether an index that gives the order knows nothing of a range that is filtered."""
+        info, first = self.keyset.info, self.keyset.columns[0].expression
+        return bool(info.ranged) and first not in info.ranged and info.repeats_rows
+
+    @property
     def locks(self) -> bool:
         """Whether the rows are locked, and may have been updated before they are."""
         return self.keyset.info.is_locking

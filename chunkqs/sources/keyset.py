@@ -17,6 +17,7 @@ from .null_check import NullCheck
 from .order_check import INCOMPARABLE, OrderCheck
 from .retries import Retries
 from .running import RunningQuery
+from .stock import Stock
 
 #: How often the first chunk is read before a row that is not at its own position is an error: it
 #: may have been deleted in between.
@@ -59,6 +60,7 @@ class KeysetSource:
         self._is_page = is_page
         self._order = OrderCheck(query, connection)
         self._nulls = NullCheck(query, connection)
+        self._stock = Stock(query, connection)
         self._begin = after
         self._before: Position | None = None
         self._expected: Position | None = None
@@ -85,15 +87,17 @@ class KeysetSource:
         """Have the first chunk, which the caller has not had, read in another way."""
         self._after, self._ended, self._has_learnt_nulls = self._begin, False, False
         self._before = self._expected = self._mark = None
+        self._stock.clear()
         return []
 
     def _prepare_to_go_on(self, size: int) -> None:
         """Do what a walk of several chunks needs, before the caller has any row."""
         statement = self._latest  # of the rows: they may depend on more than their keys do
         self._has_learnt_nulls = self._nulls.begin()
-        work = self._bound if self._look_up_end else partial(self._settle, False)
+        is_bounded = self._stock.is_complete or not self._look_up_end
+        work = partial(self._settle, False) if is_bounded else self._bound
         self._retries.run(work)
-        if self._ended or self._has_learnt_nulls:
+        if self._ended or self._has_learnt_nulls or self._stock.is_complete:
             return
         self._retries.remember_session(statement)
         self._query.lessons.scope = self._retries.scope()
@@ -120,12 +124,14 @@ class KeysetSource:
         """Read a chunk and the row after it, and see that it comes after the one before."""
         if self._is_first and (self._after or self._until or self._is_ordered_page):
             self._nulls.begin(self._after, self._until)
-        for _ in range(ATTEMPTS):
-            block = self._read(query, self._until, rows + 1)
+        if self._is_first and not self._is_page:
+            self._stock.plan(self._after, self._until)
+        for attempt in range(ATTEMPTS):
+            block = self._ahead(query, rows + 1, again=attempt > 0)
             if self._nulls.settle(bool(block)):
-                block = self._read(query, self._until, rows + 1)
-            if self._is_first and self._nulls.learn_from(query, block):
-                block = self._read(query, self._until, rows + 1)
+                block = self._ahead(query, rows + 1, again=True)
+            if self._is_first and self._nulls.learn_from(query, self._stock.rows):
+                block = self._ahead(query, rows + 1, again=True)
             if not block:
                 self._require_scope()
             query.check(self._after, block)
@@ -174,6 +180,7 @@ class KeysetSource:
         return [row for row in block if query.position(row) in known]
 
     def _go_on(self, query: KeysetQuery, block: Block, rows: int) -> None:
+        self._stock.drop(rows)
         self._ended = len(block) <= rows
         self._expected = None if self._ended else query.position(block[rows])
         if block:
@@ -206,6 +213,12 @@ class KeysetSource:
             return True
         self._order.check_kinds(self._mark, end)
         return not self._run(query, end, None, 1)
+
+    def _ahead(self, query: KeysetQuery, rows: int, *, again: bool = False) -> Block:
+        """Return the next rows, which the walk may have read with those of the chunk before."""
+        if again:
+            self._stock.clear()
+        return self._stock.take(rows, partial(self._read, query, self._until))
 
     def _read(self, query: KeysetQuery, until: Position | None, rows: int) -> Block:
         return self._run(query, self._after, until, rows)
