@@ -211,6 +211,19 @@ class KeysetQuery(KeysetSelect):
         rows = restrict(without_lock(self.keyset.source).order_by(), conditions)
         return compile_select(rows[:2], self.connection).statement
 
+    def rows_of_key(self, position: Position) -> Statement | None:
+        """Return the query of the row with the primary key of `position`, wherever it is now.
+
+        None where the order does not end with the key.
+        """
+        places = [place for place, one in enumerate(self.columns) if one.tie_breaker]
+        if not places:
+            return None
+        columns, values = self.columns, tuple(position[place] for place in places)
+        conditions = at([columns[place] for place in places], values, self.database)
+        rows = restrict(without_lock(self.keyset.source).order_by(), conditions)
+        return compile_select(rows[:1], self.connection).statement
+
     def rows_again(self, start: Position, last: Position, mark: Position) -> Statement | None:
         """Return the query of a row after `start`, up to `last`, that is not after `mark`.
 

@@ -7,7 +7,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from ..databases import database_of
 from ..django_internals.compiler import Block, Statement
-from ..keyset.checks import incomparable, lost, repeated, went_back
+from ..keyset.checks import incomparable, lost, moved, repeated, went_back
 from ..keyset.lessons import inexact
 from ..keyset.query import KeysetQuery
 from ..keyset.ranges import Position
@@ -100,14 +100,23 @@ class OrderCheck:
 
         It comes after `start`, and the chunk before it came after `before`. Others may have
         inserted rows in front of the expected one, or deleted it; what is never right is a row
-        that is lost because it is not after `start`, or that is not after `before`.
+        that is lost because it is not after `start`, or that is not after `before`; nor that
+        both rows around the end of the chunk before have moved, where the order may depend on
+        the time.
         """
         if self._rows(self._query.rows_at(expected, last=start)):
             raise lost(self._query.keyset)
+        if not self._query.is_proven and self._has_moved(expected) and self._has_moved(start):
+            raise moved(self._query.keyset)
         if first is None or before is None:
             return
         if self._rows(self._query.rows_at(first, last=before)):
             raise went_back(self._query.keyset)
+
+    def _has_moved(self, position: Position) -> bool:
+        """Return whether the row that was at `position` is there, but elsewhere in the order."""
+        of_key = self._query.rows_of_key(position)
+        return bool(self._rows(of_key)) and not self._rows(self._query.rows_at(position))
 
     def _rows(self, statement: Statement | None) -> Block:
         if statement is None:

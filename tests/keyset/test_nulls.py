@@ -36,6 +36,8 @@ def tables(committed_db: None) -> Iterator[None]:
     for number in range(9):
         run("INSERT INTO exact_whole VALUES (%s, %s)", number, number // 2)
     run("CREATE VIEW exact_null_view AS SELECT id, a, b, w FROM exact_null")
+    key = "CASE WHEN id = 1 THEN NULL ELSE id END AS id"
+    run(f"CREATE VIEW exact_null_key AS SELECT {key}, a, b, w FROM exact_null")
     if vendor() == "postgresql":
         run("CREATE TABLE exact_null_parent (id integer NOT NULL, a integer, b integer, w text)")
         run("CREATE TABLE exact_null_heir () INHERITS (exact_null_parent)")
@@ -52,6 +54,7 @@ def nothing_known() -> None:
 
 def drop() -> None:
     run("DROP VIEW IF EXISTS exact_null_view")
+    run("DROP VIEW IF EXISTS exact_null_key")
     if vendor() == "postgresql":
         run("DROP TABLE IF EXISTS exact_null_heir, exact_null_parent")
     for name in ("exact_null", "exact_whole"):
@@ -64,7 +67,7 @@ def declaring(table: str) -> Model:
     return unmanaged(table, managed=True, id=key, a=INTEGER(), b=INTEGER(), w=word)
 
 
-TABLES = ["exact_null", "exact_null_view"]
+TABLES = ["exact_null", "exact_null_view", "exact_null_key"]
 if vendor() == "postgresql":
     TABLES += ["exact_null_parent"]
 ORDERS: dict[str, list[Any]] = {

@@ -198,11 +198,11 @@ class MySQL(Database):
         return column_type.name
 
     def null_test(self, sql: str, operator: str, is_column: bool) -> str:
-        """Compare an expression with NULL: MariaDB takes STDDEV() of columns that cannot be NULL
-        for something else in HAVING."""
-        if is_column:
-            return f"{sql} {operator}"
-        return f"{sql} <=> NULL" if operator == "IS NULL" else f"NOT ({sql} <=> NULL)"
+        """Compare with NULL: IS NULL finds a zero date in a column that is NOT NULL, too, and
+        MariaDB takes STDDEV() of such a column for something else in HAVING."""
+        if operator == "IS NULL":
+            return f"{sql} <=> NULL"
+        return f"{sql} {operator}" if is_column else f"NOT ({sql} <=> NULL)"
 
     def not_null_condition(self, table: str, column: str) -> tuple[str, tuple[str, ...]]:
         """Look for NOT NULL in a table: of a view, it is an estimate."""
