@@ -102,6 +102,9 @@ class Database:
     has_numbered_types = False
     """Whether there are types (ENUM, SET) that are sorted by number but compared as text."""
 
+    compares_json_by_value = False
+    """Whether JSON_EXTRACT() is sorted as text, but compared without the quotes of a string."""
+
     has_sessions = True
     """Whether a connection has a state of its own that decides which rows it shows."""
 

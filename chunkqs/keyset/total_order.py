@@ -46,6 +46,8 @@ VOLATILE_CALL = re.compile(
     r"|\b(?:DATE|TIME|DATETIME|JULIANDAY|UNIXEPOCH)\s*\(\s*\)|'NOW'"
 )
 CLOCKS = {"DATE", "TIME", "DATETIME", "JULIANDAY", "UNIXEPOCH", "STRFTIME"}
+#: What returns JSON, unless it is the argument of what makes text of that.
+JSON_CALL = re.compile(r"(?<!JSON_UNQUOTE\()\bJSON_(?:EXTRACT|QUERY)\s*\(")
 #: Types of MySQL that have two orders.
 NUMBERED = ("enum(", "set(")
 
@@ -69,8 +71,11 @@ def refuse_column(expression: Any, connection: BaseDatabaseWrapper) -> None:
             "random order" if _is_random(expression) else "order by the current time",
             "the order is another in each query",
         )
+    database = database_of(connection)
+    if database.compares_json_by_value and JSON_CALL.search(_sql_of(expression)):
+        raise refusal(f"order by {name_of(expression)}", "JSON is not compared as it is sorted")
     field = field_of(expression)
-    if database_of(connection).has_numbered_types:
+    if database.has_numbered_types:
         _refuse_numbered(expression, getattr(field, "target_field", field), connection)
     if isinstance(field, JSONField) or any(c.__name__ in WITHOUT_ORDER for c in type(field).mro()):
         raise refusal(f"order by {name_of(expression)}", f"a {type(field).__name__} has no order")
@@ -121,6 +126,12 @@ def _is_volatile(expression: Any) -> bool:
     if isinstance(expression, (Random, Now)) or VOLATILE.search(_written(expression)):
         return True
     return isinstance(expression, Func) and _is_told_now(expression)
+
+
+def _sql_of(expression: Any) -> str:
+    if isinstance(expression, RawSQL):
+        return str(expression.sql).upper()
+    return f"{_written(expression)}("
 
 
 def _is_told_now(function: Func) -> bool:

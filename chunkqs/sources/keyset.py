@@ -122,7 +122,7 @@ class KeysetSource:
 
     def _checked(self, query: KeysetQuery, rows: int) -> Block:
         """Read a chunk and the row after it, and see that it comes after the one before."""
-        if self._is_first and (self._after or self._until or self._is_ordered_page):
+        if self._is_first and self._depends_on_nulls:
             self._nulls.begin(self._after, self._until)
         if self._is_first and not self._is_page:
             self._stock.plan(self._after, self._until)
@@ -140,10 +140,13 @@ class KeysetSource:
         raise not_at_its_position(query.keyset)
 
     @property
-    def _is_ordered_page(self) -> bool:
-        """Whether the first page depends on where NULLs are put, which it may not have any of."""
+    def _depends_on_nulls(self) -> bool:
+        """Whether the first chunk may be wrong where a declared column has NULLs, or no query for
+        the end follows that could carry the proof."""
+        if not self._is_page:
+            return bool(self._after or self._until or not self._look_up_end)
         columns = self._query.keyset.columns
-        return self._is_page and any(column.nulls_first is not None for column in columns)
+        return bool(self._after) or any(column.nulls_first is not None for column in columns)
 
     def _require_scope(self) -> None:
         """Raise KeysetError where the chunk is empty because the session is another one."""
@@ -161,7 +164,8 @@ class KeysetSource:
             return True
         last = query.position(_last(block, rows))
         self._order.check_kinds(self._mark or first, last)
-        return self._order.is_an_order(last, self._after, self._mark)
+        following = query.position(block[rows]) if goes_on else None
+        return self._order.is_an_order(last, following, self._after, self._mark)
 
     def _locked(self, rows: int) -> Block:
         """Lock the rows of the next keys.

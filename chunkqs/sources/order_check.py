@@ -50,11 +50,18 @@ class OrderCheck:
         query.lessons.has_own_types = self._database.have_own_order(list(doubtful.values()))
         doubtful.clear()
 
-    def is_an_order(self, last: Position, start: Position | None, mark: Position | None) -> bool:
+    def is_an_order(
+        self,
+        last: Position,
+        following: Position | None,
+        start: Position | None,
+        mark: Position | None,
+    ) -> bool:
         """Return whether the database finds the `last` row of a chunk, which may be deleted by now.
 
         Asked before a second chunk, unless the order is of columns alone, whose types are known
-        to travel unchanged; of values that only the database knows how to compare, of each chunk.
+        to travel unchanged; of values that only the database knows how to compare, of each chunk
+        and of the `following` row.
         Raises KeysetError where the chunk after `start` comes around to the walk's first rows.
         """
         if self._query.is_proven:
@@ -63,7 +70,7 @@ class OrderCheck:
             with transaction.atomic(self._connection.alias):
                 if start and mark and self._rows(self._query.rows_again(start, last, mark)):
                     raise went_back(self._query.keyset)
-                return self._finds(last)
+                return self._finds(last) and (following is None or self._finds(following))
         except INCOMPARABLE as error:
             raise incomparable(self._query.keyset, error) from error
 

@@ -83,3 +83,11 @@ def test_a_row_that_is_changed_by_another_is_no_clock(owners: None) -> None:
     Owner.objects.filter(rank=4).update(rank=F("rank") + 100)
     seen += [owner.rank for owner in walk]
     assert seen == [*range(4), *range(5, ROWS)]
+
+
+@pytest.mark.database("mysql")
+def test_json_that_is_not_compared_as_it_is_sorted_is_refused_at_the_call() -> None:
+    document = "JSON_EXTRACT(name, '$.k')"
+    with pytest.raises(KeysetError, match=r"JSON.*stream\(\)"):
+        keyset_iter(Owner.objects.order_by(RawSQL(document, ())))
+    keyset_iter(Owner.objects.order_by(RawSQL(f"JSON_UNQUOTE({document})", ())))

@@ -81,6 +81,7 @@ class MySQL(Database):
     indexes_end_with_key = True
     knows_types = True
     has_numbered_types = True
+    compares_json_by_value = True
 
     def explain(self, statement: Statement) -> Explanation | None:
         """Multiply the rows of a SELECT's tables, add up the SELECTs of a UNION."""
