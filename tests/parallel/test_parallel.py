@@ -314,12 +314,14 @@ def script(tmp_path: Path, text: str, func: str = "pks") -> list[str]:
     return [sys.executable, str(path)]
 
 
-ENVIRONMENT = {**os.environ, "DJANGO_SETTINGS_MODULE": "tests.settings", "PYTHONPATH": str(TOP)}
+def environment() -> dict[str, str]:
+    """Return a script's environment, where DATABASE_URL is by now what the test run uses."""
+    return {**os.environ, "DJANGO_SETTINGS_MODULE": "tests.settings", "PYTHONPATH": str(TOP)}
 
 
 def test_a_script_works_in_parallel(tmp_path: Path) -> None:
     done = subprocess.run(
-        script(tmp_path, GUARDED), env=ENVIRONMENT, capture_output=True, text=True, timeout=60
+        script(tmp_path, GUARDED), env=environment(), capture_output=True, text=True, timeout=60
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == ["begun", *["20"] * 15]
@@ -328,7 +330,7 @@ def test_a_script_works_in_parallel(tmp_path: Path) -> None:
 def test_a_script_without_a_guard_is_told_so(tmp_path: Path) -> None:
     done = subprocess.run(
         script(tmp_path, SCRIPT + "\nmain()\n"),
-        env=ENVIRONMENT, capture_output=True, text=True, timeout=60,
+        env=environment(), capture_output=True, text=True, timeout=60,
     )  # fmt: skip
     assert done.returncode == 1
     assert 'under `if __name__ == "__main__":`' in done.stderr
@@ -338,7 +340,7 @@ def test_a_function_that_is_in_no_module_is_refused(tmp_path: Path) -> None:
     code = SCRIPT.format(name=str(connection.settings_dict["NAME"]), func="f")
     code = f"{code}\ndef f(chunk): pass\nmain()\n"
     done = subprocess.run(
-        [sys.executable, "-c", code], env=ENVIRONMENT, capture_output=True, text=True, timeout=60
+        [sys.executable, "-c", code], env=environment(), capture_output=True, text=True, timeout=60
     )
     assert "in no module" in done.stderr
 
@@ -347,13 +349,14 @@ def test_a_function_that_is_in_no_module_is_refused(tmp_path: Path) -> None:
 def test_a_script_that_is_ended_leaves_no_process(tmp_path: Path, ending: str) -> None:
     command = script(tmp_path, GUARDED, func="sleep")
     process = subprocess.Popen(
-        command, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        command, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         text=True, start_new_session=True,
     )  # fmt: skip
     assert process.stdout is not None
     assert process.stdout.readline() == "begun\n"
     family: list[psutil.Process] = []
     while len(family) < 3:  # two workers, and what tracks their resources
+        assert process.poll() is None, process.stderr and process.stderr.read()
         family = psutil.Process(process.pid).children(recursive=True)
         threading.Event().wait(0.05)
     threading.Event().wait(1.0)
