@@ -26,22 +26,13 @@ from ..answers import (
 )
 from ..base import Database, Result
 from ..transport import VALUE, Transport
+from . import errors
 from .session import MySQLSession
 from .sort_length import MOST_BYTES, sort_length
 from .transports import LIKELY, ColumnType, exact
 
 #: Account, role and database of a session.
 SCOPE = "concat_ws(' ', current_user(), current_role(), database())"
-#: Client errors: server has gone away, connection lost (twice).
-LOST = {2006, 2013, 2055}
-#: Also: closed by this side, shutdown, killed while it ran or before, closed for idleness.
-ENDED = LOST | {0, 1053, 1317, 1927, 4031}
-#: Lock wait timeout, deadlock.
-CONFLICTS = {1205, 1213}
-#: MariaDB's max_statement_time, MySQL's max_execution_time.
-TIMEOUTS = {1969, 3024}
-
-
 #: Of MariaDB since 10.5.1 and of MySQL since 8.0.22.
 REPLICA_STATUS = "SHOW REPLICA STATUS"
 LAGS = ("seconds_behind_source", "seconds_behind_master")
@@ -151,24 +142,19 @@ class MySQL(Database):
 
     def transient_error(self, error: Error) -> TransientError | None:
         """Classify by error number."""
-        code = error.args[0] if error.args else None
         if self.is_disconnected(error):
             return TransientError.LOST
-        if code in CONFLICTS:
-            return TransientError.CONFLICT
-        return TransientError.TIMEOUT if code in TIMEOUTS else None
+        return errors.transient_error(error)
 
     def is_disconnected(self, error: Error) -> bool:
         """Ask the server, as mysqlclient doesn't know by itself: one ping after some errors."""
         if self.connection.connection is None:
             return True
-        return bool(ENDED.intersection(error.args[:1])) and not self.connection.is_usable()
+        return errors.may_be_lost(error) and not self.connection.is_usable()
 
     def is_cursor_lost(self, cursor: CursorWrapper, error: BaseException | None = None) -> bool:
         """Return whether the connection is closed or, by the error's number, was lost."""
-        return super().is_cursor_lost(cursor) or (
-            error is not None and bool(LOST.intersection(error.args[:1]))
-        )
+        return super().is_cursor_lost(cursor) or errors.is_lost(error)
 
     def connection_limit(self) -> int | None:
         """Return the server's limit, or the user's where there is a lower one."""

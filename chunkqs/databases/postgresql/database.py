@@ -26,6 +26,7 @@ from ..answers import (
 from ..base import Cursor, Database, Result
 from ..statistics import Distribution, Step
 from ..transport import Transport
+from . import errors
 from .copying import cells_of, copy_statement
 from .not_null import NOT_NULL
 from .plan import read_plan
@@ -35,13 +36,6 @@ from .scope import read_scope
 from .session import PostgreSQLSession
 from .statistics import distributions, value_sql
 from .transports import FIRST_OF_USER, LIKELY, LIKELY_MOMENTS, TEXT, exact, may_hold_floats, moment
-
-#: Serialisation failure (a replica's recovery conflict too), deadlock, lock timeout.
-CONFLICT_STATES = {"40001", "40P01", "55P03"}
-QUERY_CANCELED = "57014"
-#: The same code as a timeout has, but someone wants the query to end. PostgreSQL says so in
-#: the language of `lc_messages`.
-USER_REQUEST = "user request"
 
 #: Of some types, those that are neither enums nor of an extension.
 OWN_TYPES = """
@@ -184,12 +178,7 @@ class PostgreSQL(Database):
         where it went away without an error code."""
         if self.is_disconnected(error):
             return TransientError.LOST
-        state = self.driver.sqlstate(error)
-        if state in CONFLICT_STATES:
-            return TransientError.CONFLICT
-        if state == QUERY_CANCELED and USER_REQUEST not in str(error):
-            return TransientError.TIMEOUT
-        return None
+        return errors.transient_error(self.driver.sqlstate(error), str(error))
 
     def is_cursor_lost(self, cursor: CursorWrapper, error: BaseException | None = None) -> bool:
         """Return whether the connection is closed, or the server has no such cursor any more."""
