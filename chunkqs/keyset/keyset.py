@@ -15,17 +15,14 @@ from django.db.models.query import RawQuerySet
 
 from ..databases import database_of
 from ..django_internals.expressions import is_constant, unfold
-from ..django_internals.queries import (
-    QueryInfo,
+from ..django_internals.ordering import (
     is_ordered_elsewhere,
     is_reversed,
-    keep_named_joins,
     ordered_by,
     resolve_ordering,
-    restrict,
-    unordered_part,
     written_ordering,
 )
+from ..django_internals.queries import QueryInfo, keep_named_joins, restrict, unordered_part
 from ..django_internals.routing import planning_alias
 from ..errors import KeysetError
 from .columns import KeyColumn, key_column, reversed_name

@@ -25,7 +25,8 @@ from django.db.models.functions import Now, Random
 
 from ..databases import database_of
 from ..django_internals.expressions import Col, field_of, flattened, returns_rows, unfold
-from ..django_internals.queries import QueryInfo, is_reversed
+from ..django_internals.ordering import is_reversed
+from ..django_internals.queries import QueryInfo
 from ..errors import KeysetError
 from .columns import KeyColumn, key_column, name_of
 from .lessons import ADVICE
