@@ -162,8 +162,8 @@ def test_a_proof_costs_no_query(tables: None) -> None:
 
 
 def test_what_was_proven_is_asked_again(tables: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    column = nulls.TableColumn("exact_whole", "a")
-    nulls.ask(connection, [column])
-    assert nulls.known(connection, [column]) == {column: True}
-    monkeypatch.setattr(nulls.time, "monotonic", lambda: float("inf"))
-    assert nulls.known(connection, [column]) == {}
+    column = not_null.TableColumn("exact_whole", "a")
+    not_null.ask(connection, [column])
+    assert not_null.known(connection, [column]) == {column: True}
+    monkeypatch.setattr(not_null.time, "monotonic", lambda: float("inf"))
+    assert not_null.known(connection, [column]) == {}
