@@ -27,7 +27,7 @@ HELD = {"private": 2, "keyset": 1}
 MOST_PRIVATE = 16
 #: The requests that a server answers at a time, where there are more clients.
 WORKERS = {"gunicorn sync": 6}
-#: Some 10 ms for each row: nothing ends by itself before the clients leave. A WSGI server
+#: Some 2 s for each row: nothing ends by itself before the clients leave. A WSGI server
 #: notices that a client has left when it sends, so not before a slow query ends.
 SLOW = "&slow=1"
 #: daphne takes in all that a view sends, and does not wait for the client to read it.

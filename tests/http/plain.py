@@ -18,11 +18,10 @@ from chunkqs import keyset_iter, stream
 from tests.support.models import User
 
 PADDING = "x" * 5000
-#: Takes PostgreSQL some 10 ms for each row. A private connection would not sleep: what pg_sleep()
+#: Takes PostgreSQL some 2 s for each row. A private connection would not sleep: what pg_sleep()
 #: does is the session's.
-SLOW = RawSQL(
-    f"(SELECT count(*) FROM generate_series(1, 100000 + {User._meta.db_table}.id * 0))::text", []
-)
+PAIRS = "generate_series(1, 1000) AS one, generate_series(1, 20000 + {table}.id * 0) AS other"
+SLOW = RawSQL(f"(SELECT count(*) FROM {PAIRS.format(table=User._meta.db_table)})::text", [])
 WAYS: dict[str, Any] = {
     "stream": stream,
     "private": partial(stream, private=True),

@@ -198,7 +198,7 @@ def test_a_client_that_leaves_while_the_database_is_slow_cancels_the_query(
 
 
 @pytest.mark.database("postgresql")
-@pytest.mark.parametrize("way", ["stream", "keyset"])
+@pytest.mark.parametrize("way", ["private", "keyset"])
 @pytest.mark.parametrize("content", ["rows", "aiter", "generator", "async_generator"])
 def test_a_client_that_leaves_a_plain_view_cancels_its_query(
     way: str, content: str, nothing_left_open: Leftovers
@@ -214,7 +214,7 @@ def test_a_client_that_leaves_a_plain_view_cancels_its_query(
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        assert asyncio.run(run()) < 1
+        assert asyncio.run(run()) < 2  # the first rows take longer
     nothing_left_open.check()
 
 
