@@ -119,9 +119,12 @@ class AsyncWalkIterator(AsyncIterator[Item], Generic[Item]):
                 return item
             try:
                 items = await self._advance()
-            except asyncio.CancelledError:
+            except asyncio.CancelledError as error:
                 if is_read_by_response(sys._getframe()):
                     self.close()  # the client has left
+                # A task group may keep the error, which would keep this iterator by its frames.
+                del self
+                error.__traceback__ = None
                 raise
             if items is None:
                 raise StopAsyncIteration
