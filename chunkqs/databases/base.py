@@ -105,6 +105,9 @@ class Database:
     compares_json_by_value = False
     """Whether JSON_EXTRACT() is sorted as text, but compared without the quotes of a string."""
 
+    reads_rows_as_they_come = False
+    """Whether a cursor comes upon rows that its own connection inserts while it is read."""
+
     has_sessions = True
     """Whether a connection has a state of its own that decides which rows it shows."""
 
@@ -221,6 +224,15 @@ class Database:
     def prepare_cursor(self, cursor: Cursor) -> Cursor:
         """Let `cursor`, not executed yet, read values as Django has them read, only faster."""
         return cursor
+
+    def was_there(self, alias: str, table: str) -> str:
+        """Return the SQL of whether a row of `table` was there when the statement began. Asked
+        only where the database `reads_rows_as_they_come`; both names are quoted."""
+        raise NotImplementedError
+
+    def knows_what_was_there(self, error: Error) -> bool:
+        """Return whether `error` is another one than that `was_there()` does not suit a table."""
+        return True
 
     def copy_statement(
         self,

@@ -22,7 +22,8 @@ NOT_NULL = (
     ' AND i."notnull")'
 )
 SORTS = "USE TEMP B-TREE FOR ORDER BY"
-#: The driver has no code for it.
+#: The driver has no codes for these.
+NO_ROW_NUMBER = "_rowid_"
 CLOSED = re.compile(r"closed (?:database|cursor)")
 
 
@@ -37,6 +38,7 @@ class SQLite(Database):
     nests_union_members = True
     indexes_end_with_key = True
     has_sessions = False
+    reads_rows_as_they_come = True
     finds_parametrized_expressions = False
 
     @property
@@ -69,6 +71,18 @@ class SQLite(Database):
     def is_cursor_lost(self, cursor: CursorWrapper, error: BaseException | None = None) -> bool:
         """Return whether `error` says that the connection or cursor was closed."""
         return error is not None and bool(CLOSED.search(str(error)))
+
+    def was_there(self, alias: str, table: str) -> str:
+        """Compare the row number with the highest one, which SQLite reads once, at the first row.
+
+        A view has none before SQLite 3.36. As the number is inside of a function, no index is
+        chosen by it.
+        """
+        return f"COALESCE({alias}._rowid_ <= (SELECT MAX(_rowid_) FROM {table}), 1)"
+
+    def knows_what_was_there(self, error: Error) -> bool:
+        """Return False for a view, or a table WITHOUT ROWID."""
+        return NO_ROW_NUMBER not in str(error)
 
     def cancel(self, handle: Any) -> None:
         """Interrupt the query, from whichever thread."""

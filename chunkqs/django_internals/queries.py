@@ -6,11 +6,11 @@ Each piece names the Django versions it was read and tested against.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sized
+from collections.abc import Callable, Collection, Iterable, Sized
 from dataclasses import dataclass
 from typing import Any, Self
 
-from django.db.models import Model, QuerySet
+from django.db.models import BooleanField, Model, Q, QuerySet
 from django.db.models.expressions import Col, Expression, OrderBy, RawSQL
 from django.db.models.lookups import Exact, In, IsNull
 from django.db.models.sql import Query
@@ -97,6 +97,26 @@ def slice_length(queryset: QuerySet[Any, Any]) -> int | None:
     """Return how many rows a slice has at most; None where nothing limits them."""
     query = queryset.query
     return None if query.high_mark is None else int(query.high_mark - query.low_mark)
+
+
+# Django 5.2, 6.0, 6.1: filter() comes to add_q(), after methods that a QuerySet may override.
+# alias_map has the queryset's own table under its initial alias.
+def with_own_condition(
+    queryset: QuerySet[Any, Any], condition: Callable[[str, str], str]
+) -> QuerySet[Any, Any] | None:
+    """Return the rows of `queryset` that meet a condition on its own table; None where a query
+    can have no further condition.
+
+    `condition` gets the alias and the name of the table, and returns SQL without parameters.
+    """
+    if queryset.query.combinator or queryset.query.is_sliced:
+        return None
+    rows = queryset.all()
+    query: Any = rows.query
+    alias = query.get_initial_alias()
+    sql = condition(alias, query.alias_map[alias].table_name)
+    query.add_q(Q(RawSQL(sql, [], output_field=BooleanField())))
+    return rows
 
 
 # Django 5.2, 6.0, 6.1: attributes of Query that say which kind of query it is.

@@ -19,7 +19,7 @@ from ..databases.places import connect_caller
 from ..databases.private_connection import PrivateConnection, open_private
 from ..databases.session import NoRoom, Refusal
 from ..django_internals.compiler import Block, Compiled, Extra, Statement, compile_select
-from ..django_internals.queries import slice_length
+from ..django_internals.queries import slice_length, with_own_condition
 from ..errors import KeysetError
 from ..keyset.lessons import ADVICE
 from . import small_result
@@ -103,11 +103,10 @@ class Stream:
             )
         if self._database.cursor_blocks_connection:
             return self.as_small_result() or self._by_keyset_or_refuse()
-        statement, compiler, _ = self._compile()
-        if statement is None:
-            return OpenSource(ListSource([]), compiler)
         self._log("a cursor in the caller's transaction")
-        cursor = self._execute(self._connection.chunked_cursor(), statement, compiler)
+        cursor, compiler = self._run_on_callers_connection(self._connection.chunked_cursor)
+        if cursor is None:
+            return OpenSource(ListSource([]), compiler)
         if self._database.cursor_ends_with_transaction:
             return OpenSource(TransactionSource(self._connection, cursor), compiler)
         return OpenSource(_closing_source(cursor), compiler)
@@ -172,16 +171,44 @@ class Stream:
                 return self._by_keyset()
             except KeysetError as error:
                 self._log(f"the whole result in memory, as there is no keyset: {error}")
-        statement, compiler, _ = self._compile()
-        if statement is None:
-            return OpenSource(ListSource([]), compiler)
         self._log("a cursor on the caller's connection")
         plain = bool(self._connection.settings_dict.get("DISABLE_SERVER_SIDE_CURSORS"))
         if self._slow_start is not None:
             in_memory = plain or self._database.cursor_blocks_connection
             self._slow_start.warn(self._label, self._database, in_memory=in_memory)
-        cursor = self._connection.cursor() if plain else self._connection.chunked_cursor()
-        return OpenSource(_closing_source(self._execute(cursor, statement, compiler)), compiler)
+        make = self._connection.cursor if plain else self._connection.chunked_cursor
+        cursor, compiler = self._run_on_callers_connection(make)
+        source = ListSource([]) if cursor is None else _closing_source(cursor)
+        return OpenSource(source, compiler)
+
+    def _run_on_callers_connection(
+        self, make_cursor: Callable[[], CursorWrapper]
+    ) -> tuple[CursorWrapper | None, SQLCompiler]:
+        """Run the query; no cursor where it is known to have no rows.
+
+        What the caller inserts in the loop is left out, where the cursor would come upon it.
+        """
+        if self._database.reads_rows_as_they_come:
+            there = with_own_condition(self._queryset, self._was_there)
+            try:
+                if there is not None:
+                    return self._run(there, make_cursor)
+            except Error as error:
+                if self._database.knows_what_was_there(error):
+                    raise
+        return self._run(self._queryset, make_cursor)
+
+    def _was_there(self, alias: str, table: str) -> str:
+        quote = self._connection.ops.quote_name
+        return self._database.was_there(quote(alias), quote(table))
+
+    def _run(
+        self, queryset: QuerySet[Any, Any], make_cursor: Callable[[], CursorWrapper]
+    ) -> tuple[CursorWrapper | None, SQLCompiler]:
+        statement, compiler, _ = compile_select(queryset, self._connection, self._extra)
+        if statement is None:
+            return None, compiler
+        return self._execute(make_cursor(), statement, compiler), compiler
 
     def _by_keyset_or_refuse(self) -> OpenSource:
         try:
