@@ -282,9 +282,9 @@ def test_rows_refuse_to_be_pickled_with_a_reason(walk: Any) -> None:
 def test_a_chunk_of_ones_own_has_no_position() -> None:
     chunk = Chunk([1, 2])
     assert chunk.number == 0
-    with pytest.raises(KeysetError, match="came from chunks"):
+    with pytest.raises(KeysetError, match="from chunks"):
         _ = chunk.position
-    with pytest.raises(KeysetError, match="came from chunks"):
+    with pytest.raises(KeysetError, match="from chunks"):
         _ = chunk.queryset
 
 
