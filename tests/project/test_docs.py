@@ -25,7 +25,7 @@ PAGES = [TOP / "README.md", TOP / "CONTRIBUTING.md", *sorted((TOP / "docs").glob
 FENCED = re.compile(r"^```python\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 #: Languages of blocks that are not Python, and so are shown alone.
 NOT_RUN = {"console", "html", "mermaid", "text"}
-LINK = re.compile(r"\]\((?!https?:)([^)#]+)(?:#[^)]*)?\)")
+LINK = re.compile(r"\]\((?!https?:)([^)#]*)(?:#([^)]*))?\)")
 TEXT = "\n".join(page.read_text() for page in PAGES)
 
 by_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
@@ -67,8 +67,17 @@ def test_every_example_in_python_is_run(page: Path) -> None:
 
 @by_page
 def test_links_lead_somewhere(page: Path) -> None:
-    for target in LINK.findall(page.read_text()):
-        assert (page.parent / target).exists(), target
+    for target, anchor in LINK.findall(page.read_text()):
+        linked = page.parent / target if target else page
+        assert linked.exists(), target
+        if anchor:
+            assert anchor in anchors(linked), f"{target}#{anchor}"
+
+
+def anchors(page: Path) -> set[str]:
+    """Return the anchors of a page's headings, as GitHub names them."""
+    headings = re.findall(r"^#+ (.+)$", page.read_text(), re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
 @pytest.mark.parametrize("name", chunkqs.__all__)
@@ -117,3 +126,18 @@ def test_every_error_and_warning_is_found_in_troubleshooting() -> None:
     for name in chunkqs.__all__:
         if name.endswith(("Error", "Warning", "Position", "Interrupted", "Died")):
             assert name in page, name
+
+
+def test_architecture_names_the_files_that_there_are() -> None:
+    page = (TOP / "docs" / "architecture.md").read_text()
+    files = page[page.index("## The files") : page.index("## Where to add what")]
+    named: set[str] = set()
+    for section in re.split(r"^### ", files, flags=re.MULTILINE)[1:]:
+        room = re.match(r"(\w+/)\n", section)
+        for cell in re.findall(r"^\| (`.*?) \|", section, re.MULTILINE):
+            folder, colon, names = cell.rpartition(": ")
+            prefix = folder.strip("`") if colon else room[1] if room else ""
+            named.update(prefix + name for name in re.findall(r"`([\w/]+\.py)`", names))
+    package = TOP / "chunkqs"
+    there = {path.relative_to(package).as_posix() for path in package.rglob("*.py")}
+    assert named == {path for path in there if not path.endswith("__init__.py")}
