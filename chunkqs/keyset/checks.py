@@ -5,9 +5,9 @@ What a model declares decides how fast a walk is. That no row is lost is seen he
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from itertools import islice
-from operator import eq
+from operator import eq, itemgetter
 from typing import Any
 
 from ..databases.answers import Scope
@@ -32,18 +32,30 @@ def check_block(
     """
     if not block:
         return
-    values: list[Any] = []
+    are_distinct = False
     for column, place in zip(keyset.columns, places, strict=True):
-        values = [raw_row[place] for raw_row in block]
+        values = _distinct(list(map(itemgetter(place), block)))
         if not column.nullable and None in values:
             raise unexpected_null(keyset, column)
-    # The last column nearly always tells neighbours apart by itself.
-    if any(map(eq, values, islice(values, 1, None))):
+        are_distinct = isinstance(values, set) and len(values) == len(block)
+    # The last column nearly always tells all rows apart by itself.
+    if not are_distinct:
         positions = list(map(position, block))
         if any(map(eq, positions, islice(positions, 1, None))):
             raise repeated(keyset)
     if start is not None and position(block[0]) == start:
         raise repeated(keyset)
+
+
+def _distinct(values: list[Any]) -> Collection[Any]:
+    """Return each value once, which shows a NULL or a repeat at the least cost per row.
+
+    Return `values` as they are where they have no hash, as arrays have none.
+    """
+    try:
+        return set(values)
+    except TypeError:
+        return values
 
 
 def unexpected_null(keyset: Keyset, column: KeyColumn) -> KeysetError:

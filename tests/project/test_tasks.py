@@ -48,7 +48,7 @@ def milliseconds() -> int:
 
 def progress() -> tuple[int, bool]:
     """Return how many rows the backfill has done, and whether it is finished."""
-    rows, is_finished = fetch("SELECT rows, is_finished FROM tasks_backfill") or (0, False)
+    rows, is_finished = fetch("SELECT b.rows, b.is_finished FROM tasks_backfill b") or (0, False)
     return rows, bool(is_finished)
 
 
