@@ -70,7 +70,7 @@ class EstimatingPaginator(BasePaginator):
         return max(self._estimate, self.least, self.per_page + 1)
 
     def validate_number(self, number: Any) -> int:
-        """Return the number of a page, which may come after the last that is estimated."""
+        """Return a page number, which may exceed the estimated last page."""
         try:
             return super().validate_number(number)
         except EmptyPage:
@@ -79,7 +79,7 @@ class EstimatingPaginator(BasePaginator):
             raise
 
     def page(self, number: Any) -> Page[Any]:
-        """Return the page of this number; its rows are read at once where it may be the last."""
+        """Return the page of this number; read its rows at once if it may be the last."""
         number = self.validate_number(number)
         if not self.is_estimated:
             return super().page(number)
@@ -90,11 +90,11 @@ class EstimatingPaginator(BasePaginator):
 
 
 class LargeTableAdminMixin(BaseAdmin):
-    """Makes the changelist of a ModelAdmin fast on a table of any size.
+    """Make the changelist of a ModelAdmin fast on a table of any size.
 
     EstimatingPaginator counts the rows, and the unfiltered total is left out.
-    The action `export_csv` streams the selected rows, on this page or on all of them, to
-    those who may view them.
+    The action `export_csv` streams the selected rows, on this page or on all pages, for
+    users who may view them.
     """
 
     paginator = EstimatingPaginator

@@ -6,7 +6,7 @@ from django.apps import AppConfig
 
 
 class ChunkqsConfig(AppConfig):
-    """Registers the system checks."""
+    """Register the system checks."""
 
     name = "chunkqs"
     verbose_name = "chunkqs"

@@ -39,4 +39,4 @@ class SlowStartWarning(RuntimeWarning):
 
 
 class LargeResultWarning(RuntimeWarning):
-    """A queryset was read into memory as a whole, with more rows than CHUNKQS["WARN_ROWS"]."""
+    """A queryset was read into memory as a whole, with CHUNKQS["WARN_ROWS"] rows or more."""

@@ -16,7 +16,7 @@ from .walks.iterators import WalkIterator
 
 
 class ExportResponse(StreamingHttpResponse):
-    """Sends an export as it is read: `ExportResponse(rows.csv(), filename="events.csv")`.
+    """Send an export as it is read: `ExportResponse(rows.csv(), filename="events.csv")`.
 
     Works under WSGI and ASGI, from sync and async views, without reading the export into
     memory. The query runs with the first part that is sent, after ATOMIC_REQUESTS has ended

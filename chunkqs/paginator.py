@@ -1,4 +1,4 @@
-"""Pages by position: as Django's Paginator is used, at the same cost on every page."""
+"""Pages by position: used like Django's Paginator, at the same cost on every page."""
 
 from __future__ import annotations
 

@@ -33,7 +33,7 @@ MYPY = False
 
 
 class ChunkedQuerySetMixin(ChunkedMethods, NoticesWholeResults):
-    """Adds `stream()`, `keyset_iter()`, `chunks()` and the others to any QuerySet class."""
+    """Add `stream()`, `keyset_iter()`, `chunks()` and the others to any QuerySet class."""
 
     def whole_result_read(self, rows: int) -> None:
         """Warn at the line of the loop, with the method to use."""
@@ -74,7 +74,7 @@ class ChunkedQuerySet(ChunkedQuerySetMixin, models.QuerySet[AnyModel, Row]):
 
 
 class ChunkedManagerMixin(ChunkedMethods):
-    """Adds the same methods to any manager, and to every queryset that it returns."""
+    """Add the same methods to any manager, and to every queryset that it returns."""
 
     def get_queryset(self) -> Any:
         """Return the manager's own queryset, with the chunked methods."""

@@ -34,7 +34,7 @@ class Throttle(ABC):
 
 
 class DutyCycle(Throttle):
-    """Works for a share of the time: `DutyCycle(0.25)` waits three times as long as it works.
+    """Work for a share of the time: `DutyCycle(0.25)` waits three times as long as it works.
 
     Work is a whole iteration of the loop: the query and what the caller does with its rows.
     """
@@ -61,7 +61,7 @@ class DutyCycle(Throttle):
 
 
 class Condition(Throttle):
-    """Waits while a figure that the database reports is above a limit.
+    """Wait while a figure that the database reports is above a limit.
 
     The figure is queried at most once in `interval` seconds, on the connection `using`.
     """
@@ -107,7 +107,7 @@ class Condition(Throttle):
 
 
 class ReplicaLag(Condition):
-    """Waits while a replica is more than `seconds` behind.
+    """Wait while a replica is more than `seconds` behind.
 
     `using` is the alias of the replica. On PostgreSQL it may also be that of the primary, which
     knows the lag of its slowest streaming replica.
@@ -125,7 +125,7 @@ class ReplicaLag(Condition):
 
 
 class ActiveQueries(Condition):
-    """Waits while more than `limit` other queries run in the database."""
+    """Wait while more than `limit` other queries run in the database."""
 
     def __init__(self, limit: int, using: str = DEFAULT_DB_ALIAS, *, interval: float = 1.0) -> None:
         super().__init__(limit, using, interval=interval)
