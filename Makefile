@@ -42,7 +42,7 @@ COVERAGE_FLOOR := 90
 COVERAGE := CHUNKQS_EXAMPLES=20 $(BIN)/coverage run --parallel-mode -m pytest $(PYTEST_ARGS) \
 	-m "not once_per_database" --ignore=tests/api/test_equality.py --ignore=tests/project \
 	--ignore=tests/typing
-SERVER_TESTS := databases exports keyset partitions sources walks
+SERVER_TESTS := databases exports partitions sources
 
 coverage: $(VENV)/.dev
 	$(BIN)/coverage erase

@@ -106,6 +106,9 @@ if CELERY_BROKER_URL.startswith("filesystem"):
     }
 elif CELERY_BROKER_URL.startswith("redis"):
     # Seconds after which Redis gives out again what a worker was killed at.
+    # Workers look for such tasks when they start, and then every (interval x throttle) seconds.
     CELERY_BROKER_TRANSPORT_OPTIONS = {
-        "visibility_timeout": env.int("CELERY_VISIBILITY_TIMEOUT", 3600)
+        "visibility_timeout": env.int("CELERY_VISIBILITY_TIMEOUT", 3600),
+        "unacked_restore_interval": 5,
+        "unacked_restore_throttle": 1,
     }

@@ -102,6 +102,9 @@ class Database:
     has_numbered_types = False
     """Whether there are types (ENUM, SET) that are sorted by number but compared as text."""
 
+    compares_json_by_value = False
+    """Whether JSON_EXTRACT() is sorted as text, but compared without the quotes of a string."""
+
     has_sessions = True
     """Whether a connection has a state of its own that decides which rows it shows."""
 
@@ -284,6 +287,13 @@ class Database:
     def null_test(self, sql: str, operator: str, is_column: bool) -> str:
         """Return the condition that a column or expression `IS NULL`, or `IS NOT NULL`."""
         return f"{sql} {operator}"
+
+    def not_null_condition(self, table: str, column: str) -> tuple[str, tuple[str, ...]] | None:
+        """Return a condition that the catalogue proves a column to have no NULL.
+
+        None where there is no such catalogue, and the model is believed.
+        """
+        return None
 
     def is_view(self, table: str) -> bool:
         """Ask whether a table is a view: one query."""

@@ -17,6 +17,10 @@ SQLITE_BUSY = 5
 #: What is selected as an expression comes as it is stored.
 EXPRESSION = Transport("+(", ")", sorts=True)
 
+NOT_NULL = (
+    "EXISTS (SELECT 1 FROM pragma_table_xinfo(%s) AS i WHERE lower(i.name) = lower(%s)"
+    ' AND i."notnull")'
+)
 SORTS = "USE TEMP B-TREE FOR ORDER BY"
 #: The driver has no code for it.
 CLOSED = re.compile(r"closed (?:database|cursor)")
@@ -69,6 +73,10 @@ class SQLite(Database):
     def cancel(self, handle: Any) -> None:
         """Interrupt the query, from whichever thread."""
         handle.interrupt()
+
+    def not_null_condition(self, table: str, column: str) -> tuple[str, tuple[str, ...]]:
+        """Look for NOT NULL, which no column of a view has."""
+        return NOT_NULL, (table, column)
 
     def likely_transport(self, field: Any) -> Transport:
         """Return an expression: a column's value is converted by the type that it was declared

@@ -11,6 +11,9 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import OperationalError
 
 NO_ROOM = "the connection pool has no connection to spare"
+#: Seconds to wait for a pool that looks full: one of its connections may be on its way back, or
+#: being opened.
+MOMENT = 0.25
 
 
 # Django 5.2, 6.0, 6.1: `pool` is a property without a promise, a psycopg_pool.ConnectionPool or
@@ -42,13 +45,18 @@ def _size(pool: Any) -> int | None:
 def take(pool: Any, timeout: float) -> Any:
     """Take a connection from a pool of psycopg_pool's, and wait at most `timeout` seconds.
 
-    Raise OperationalError, as a server does that has no room, where there is none to spare.
+    Wait a moment where all of its connections seem to be taken. Raise OperationalError, as a
+    server does that has no room, where there is none to spare.
     """
+    from psycopg_pool import PoolTimeout
+
     pool.open()
     stats = pool.get_stats()
-    if not stats.get("pool_available") and stats.get("pool_size", 0) >= pool.max_size:
-        raise OperationalError(NO_ROOM)
-    return pool.getconn(timeout=timeout)
+    is_full = not stats.get("pool_available") and stats.get("pool_size", 0) >= pool.max_size
+    try:
+        return pool.getconn(timeout=min(timeout, MOMENT) if is_full else timeout)
+    except PoolTimeout as error:
+        raise OperationalError(NO_ROOM) from error
 
 
 def require_room(pool: Any) -> None:

@@ -1,5 +1,5 @@
-"""Queries, as far as Django's documentation leaves them out: what they ask for, their order and
-their conditions.
+"""Queries, as far as Django's documentation leaves them out: what they ask for and their
+conditions.
 
 Each piece names the Django versions it was read and tested against.
 """
@@ -10,10 +10,8 @@ from collections.abc import Collection, Iterable, Sized
 from dataclasses import dataclass
 from typing import Any, Self
 
-from django.core.exceptions import EmptyResultSet
-from django.db import connections
 from django.db.models import Model, QuerySet
-from django.db.models.expressions import Col, ColPairs, Expression, Func, OrderBy, RawSQL
+from django.db.models.expressions import Col, Expression, OrderBy, RawSQL
 from django.db.models.lookups import Exact, In, IsNull
 from django.db.models.sql import Query
 from django.db.models.sql.constants import LOUTER
@@ -23,6 +21,9 @@ from django.db.models.sql.where import AND, ExtraWhere
 from .expressions import flattened, is_expression, returns_rows
 from .joins import joined_to, to_many_joins
 from .routing import planning_alias
+
+#: Lookups that leave a range of a column.
+RANGES = {"gt", "gte", "lt", "lte", "range", "startswith"}
 
 
 @dataclass(frozen=True)
@@ -51,6 +52,8 @@ class QueryInfo:
     """The own columns that a filter makes equal to one value in all rows."""
     uniform: tuple[Col, ...]
     """The own columns that are the same in all rows: those, and `__isnull=True` or `__in=[x]`."""
+    ranged: tuple[Col, ...]
+    """The own columns that a filter takes a range of."""
 
     @property
     def repeats_rows(self) -> bool:
@@ -68,7 +71,7 @@ class QueryInfo:
         to_many = to_many_joins(query)
         annotations = tuple(query.annotation_select.values())
         group_by = query.group_by
-        pinned, uniform = _columns_of_one_value(query, base_alias)
+        own = _own_lookups(query, base_alias)
         return cls(
             base_alias=base_alias,
             is_distinct=bool(query.distinct),
@@ -83,8 +86,9 @@ class QueryInfo:
             to_many_joins=to_many,
             repeating=joined_to(set(to_many), query),
             is_filtered=bool(query.where),
-            pinned=pinned,
-            uniform=uniform,
+            pinned=tuple(lookup.lhs for lookup in own if _is_exact(lookup)),
+            uniform=tuple(lookup.lhs for lookup in own if _is_exact(lookup) or _is_one(lookup)),
+            ranged=tuple(lookup.lhs for lookup in own if lookup.lookup_name in RANGES),
         )
 
 
@@ -119,17 +123,14 @@ def unordered_part(queryset: QuerySet[Any, Any]) -> str | None:
 
 # Django 5.2, 6.0, 6.1: where is a tree of lookups; those of its root, an AND that isn't
 # negated, hold for all rows. The rhs of a lookup is a value, values, or an expression.
-def _columns_of_one_value(query: Any, base_alias: str) -> tuple[tuple[Col, ...], tuple[Col, ...]]:
+def _own_lookups(query: Any, base_alias: str) -> list[Any]:
     where = query.where
     lookups = [] if where.negated or where.connector != AND else where.children
-    own = [
+    return [
         lookup
         for lookup in lookups
         if isinstance(getattr(lookup, "lhs", None), Col) and lookup.lhs.alias == base_alias
     ]
-    pinned = tuple(lookup.lhs for lookup in own if _is_exact(lookup))
-    uniform = tuple(lookup.lhs for lookup in own if _is_exact(lookup) or _is_one(lookup))
-    return pinned, uniform
 
 
 def _is_exact(lookup: Any) -> bool:
@@ -144,44 +145,6 @@ def _is_one(lookup: Any) -> bool:
     return isinstance(lookup, IsNull) and lookup.rhs is True
 
 
-# Django 5.2, 6.0, 6.1: _order_by_pairs() turns order_by(), Meta.ordering and reverse() into
-# OrderBy expressions; it is get_order_by() without the compilation, which could need a live
-# connection. Before setup_query() the compiler knows of no selected columns, so no term
-# comes out as a reference to one. Resolving adds the joins of the order to the query.
-def resolve_ordering(queryset: QuerySet[Any, Any]) -> list[OrderBy]:
-    """Resolve the order of `queryset` in place; its joins stay on the queryset."""
-    query = queryset.query
-    compiler = query.get_compiler(using=planning_alias(queryset))
-    if query.group_by is not None and not query.order_by:
-        return []  # Django leaves Meta.ordering out of grouped queries
-    return [
-        term.resolve_expression(query, allow_joins=True, reuse=None)
-        for term, _ in compiler._order_by_pairs()
-    ]
-
-
-#: Methods of a compiler that the order of its SQL depends on.
-ORDERING_METHODS = ("as_sql", "get_order_by", "_order_by_pairs", "pre_sql_setup", "setup_query")
-
-
-# Django 5.2, 6.0, 6.1: a Query subclass may have a compiler of its own by get_compiler(). ops
-# knows the class that the database's own queries have.
-def is_ordered_elsewhere(queryset: QuerySet[Any, Any]) -> bool:
-    """Return whether the compiler of a query subclass gives it another order than it says."""
-    alias = planning_alias(queryset)
-    connection, query = connections[alias], queryset.query.clone()
-    stock: Any = connection.ops.compiler(query.compiler)
-    compiler = query.get_compiler(using=alias)
-    if all(getattr(type(compiler), n) is getattr(stock, n) for n in ORDERING_METHODS):
-        return False
-    try:
-        own, _ = compiler.as_sql()
-        plain, _ = stock(queryset.query.clone(), connection, alias).as_sql()
-    except EmptyResultSet:
-        return False
-    return str(own).rpartition("ORDER BY")[2] != str(plain).rpartition("ORDER BY")[2]
-
-
 # Django 5.2, 6.0, 6.1: the joins of select_related() are added while a query is compiled, by
 # get_select(), and stay in alias_map for good. extra(where=...) is an ExtraWhere in `where`.
 def keep_named_joins(queryset: QuerySet[Any, Any]) -> None:
@@ -194,40 +157,6 @@ def keep_named_joins(queryset: QuerySet[Any, Any]) -> None:
 def _has_raw_sql(query: Any) -> bool:
     parts = [*flattened(query.where), *query.annotations.values()]
     return any(isinstance(part, ExtraWhere | RawSQL) for one in parts for part in flattened(one))
-
-
-# Django 5.2, 6.0, 6.1: terms in the order as it is written, before reverse().
-def written_ordering(queryset: QuerySet[Any, Any]) -> tuple[Any, ...]:
-    query = queryset.query
-    if query.order_by:
-        return tuple(query.order_by)
-    if query.default_ordering and query.group_by is None:
-        return tuple(queryset.model._meta.ordering)
-    return ()
-
-
-def is_reversed(queryset: QuerySet[Any, Any]) -> bool:
-    return not queryset.query.standard_ordering
-
-
-# Django 5.2, 6.0, 6.1: order_by() takes no resolved aggregate; as part of order_by, which
-# is all that it fills, one compiles like any other expression.
-def ordered_by(queryset: QuerySet[Any, Any], terms: Iterable[OrderBy]) -> QuerySet[Any, Any]:
-    """Return a clone in the order of `terms`, which `resolve_ordering()` has resolved."""
-    ordered = queryset.order_by()
-    if any(isinstance(one, ColPairs) for one in ordered.query.select):
-        terms = [_unnumbered(term) for term in terms]
-    ordered.query.order_by = tuple(terms)
-    ordered.query.standard_ordering = True
-    return ordered
-
-
-# Django 5.2, 6.0, 6.1: what is selected is ordered by its number, for which a composite
-# primary key counts as one column, which it isn't. What is not selected itself has none.
-def _unnumbered(term: OrderBy) -> OrderBy:
-    unnumbered = term.copy()
-    unnumbered.set_source_expressions([Func(term.expression, template="%(expressions)s")])
-    return unnumbered
 
 
 # Django 5.2, 6.0, 6.1: alias_map has the base table, and the joins that are in use by refcount.

@@ -15,7 +15,8 @@ from django.db import router
 from django.db.models import Model
 from django.db.models.fields.related_descriptors import ForwardManyToOneDescriptor
 
-from .models import Assignment, assignment_of, cache_name_of
+from .construction import Assignment, assignment_of
+from .models import cache_name_of
 
 
 class KnownRelation(NamedTuple):

@@ -13,6 +13,7 @@ from typing import Any
 from django.db.models import QuerySet
 
 from ..django_internals.compiler import Block, iterate_block
+from ..django_internals.construction import assignment_of, is_unpatched
 from ..django_internals.models import (
     FlatValuesListIterable,
     ModelIterable,
@@ -21,9 +22,7 @@ from ..django_internals.models import (
     ValuesIterable,
     ValuesListIterable,
     annotations_of,
-    assignment_of,
     fetch_mode_of,
-    is_unpatched,
     iterable_class_of,
     loaded_model,
     named_tuple,

@@ -112,6 +112,15 @@ def went_back(keyset: Keyset) -> KeysetError:
     )
 
 
+def moved(keyset: Keyset) -> KeysetError:
+    """Return the error for rows whose values are others than they were at the chunk before."""
+    return KeysetError(
+        f"The walk of {_label(keyset)} would lose rows: the rows around the end of a chunk have "
+        f"other values in the order ({_names(keyset)}) than they had before. A value of it "
+        f"depends on the time, or changes from query to query.{ADVICE}"
+    )
+
+
 def left_scope(keyset: Keyset, began: Scope, now: Scope) -> KeysetError:
     """Return the error for a walk that goes on in another tenant than it began in."""
     return KeysetError(

@@ -15,20 +15,18 @@ from django.db.models.query import RawQuerySet
 
 from ..databases import database_of
 from ..django_internals.expressions import is_constant, unfold
-from ..django_internals.queries import (
-    QueryInfo,
+from ..django_internals.ordering import (
     is_ordered_elsewhere,
     is_reversed,
-    keep_named_joins,
     ordered_by,
     resolve_ordering,
-    restrict,
-    unordered_part,
     written_ordering,
 )
+from ..django_internals.queries import QueryInfo, keep_named_joins, restrict, unordered_part
 from ..django_internals.routing import planning_alias
 from ..errors import KeysetError
 from .columns import KeyColumn, key_column, reversed_name
+from .nulls import disproven, with_nulls
 from .predicates import between
 from .ranges import Position
 from .total_order import missing_columns, refusal, refuse_column, refuse_query, refuse_repeats
@@ -67,7 +65,8 @@ class Keyset:
         self, start: Position | None, end: Position | None, connection: BaseDatabaseWrapper
     ) -> Keyset:
         """Return the same order of only the rows after `start` up to and with `end`."""
-        ranges = between(self.columns, start, end, database_of(connection))
+        columns = with_nulls(self.columns, disproven(self.columns, connection))
+        ranges = between(columns, start, end, database_of(connection))
         return replace(self, source=restrict(self.source, ranges))
 
     def filter(

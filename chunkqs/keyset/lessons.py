@@ -8,6 +8,7 @@ from typing import Any, Self
 
 from ..databases.answers import Scope
 from ..databases.base import Database
+from ..databases.nulls import TableColumn
 from ..databases.transport import Transport
 from ..django_internals.expressions import field_of
 from ..errors import KeysetError
@@ -31,6 +32,10 @@ class Lessons:
     """The columns whose values may not be comparable with what they are read as; their types."""
     has_own_types: bool = False
     """Whether a column is of a type of the user's own, which is compared by their rules."""
+    nullable: frozenset[int] = frozenset()
+    """The places of the columns that are declared to have no NULL, and may have some."""
+    unproven: tuple[TableColumn, ...] = ()
+    """The columns that are to have no NULL, which the next statement is to prove."""
     scope: Scope | None = None
     """In which tenant, schema and role the walk began, once that is known."""
     sort_length: int = 0

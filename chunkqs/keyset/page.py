@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from functools import cached_property, partial
+from functools import partial
 from typing import Any
 
 from django.db.models import QuerySet
@@ -43,7 +43,7 @@ class PageQuery(KeysetQuery):
         return self._sorted(super()._trimmed(segment(limit)))
 
     def _of_all(self, segments: list[Open], limit: int) -> Statement:
-        union = self._union([segment(limit) for segment in segments], self.keyset.columns)
+        union = self._union([segment(limit) for segment in segments], self.columns)
         statement = Statement(union.sql.replace(LIMIT, str(limit)), union.params)
         return self._sorted(super()._trimmed(statement))
 
@@ -61,7 +61,7 @@ class PageQuery(KeysetQuery):
         """Compile a range with the columns that the union of all segments is sorted by."""
         return self._compile(queryset, *self._sort_columns, *self._flags).statement
 
-    @cached_property
+    @property
     def _misplaced(self) -> list[KeyColumn]:
         """The columns whose NULLs this database has on the other side, unless told by a term.
 
@@ -69,7 +69,7 @@ class PageQuery(KeysetQuery):
         """
         if self.connection.features.supports_order_by_nulls_modifier:
             return []
-        return [column for column in self.keyset.columns if self._is_misplaced(column)]
+        return [column for column in self.columns if self._is_misplaced(column)]
 
     def _is_misplaced(self, column: KeyColumn) -> bool:
         usual = replace(column, nulls_first=None).has_nulls_first(self.database)
@@ -80,7 +80,7 @@ class PageQuery(KeysetQuery):
         return [Extra(IsNull(column.expression, True)) for column in self._misplaced]
 
     def _flag_places(self) -> Sequence[int]:
-        ordered = self._ordered(self.keyset.columns)
+        ordered = self._ordered(self.columns)
         compiled = self._compile(ordered, *self._sort_columns, *self._flags)
         return compiled.places[len(compiled.places) - len(self._misplaced) :]
 

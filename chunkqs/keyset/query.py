@@ -21,6 +21,7 @@ from ..django_internals.queries import restrict, without_lock
 from .checks import check_block
 from .keyset import Keyset
 from .lessons import Lessons
+from .nulls import HasNoNulls
 from .predicates import InScope, at, between, of_segment, separately_between, until
 from .ranges import Position, Segment, segments
 from .select import KeysetSelect
@@ -77,9 +78,11 @@ class KeysetQuery(KeysetSelect):
         self, start: Position | None, end: Position | None
     ) -> Iterator[tuple[Template, Segment]]:
         kept = self._compared(start, end)
-        shape = nulls(start), nulls(end), len(kept), self.lessons.transports, self.lessons.scope
+        columns, lessons = self.columns, self.lessons
+        way = lessons.transports, lessons.scope, lessons.nullable, lessons.unproven
+        shape = nulls(start), nulls(end), len(kept), way
         whole = Segment(
-            [self.keyset.columns[place] for place in kept],
+            [columns[place] for place in kept],
             slots(start, kept, False),
             slots(end, kept, True),
         )
@@ -153,7 +156,8 @@ class KeysetQuery(KeysetSelect):
 
     def check(self, start: Position | None, block: Block) -> None:
         """Raise KeysetError unless each row of a block has a place of its own, after `start`."""
-        check_block(self.keyset, block, self.places, self.position, start)
+        keyset = replace(self.keyset, columns=self.columns)
+        check_block(keyset, block, self.places, self.position, start)
 
     @cached_property
     def keys(self) -> KeysetQuery:
@@ -177,6 +181,12 @@ class KeysetQuery(KeysetSelect):
         return self.database.knows_types and all(isinstance(one, Col) for one in columns)
 
     @property
+    def skips_rows(self) -> bool:
+        """Whether an index that gives the order knows nothing of a range that is filtered."""
+        info, first = self.keyset.info, self.keyset.columns[0].expression
+        return bool(info.ranged) and first not in info.ranged and info.repeats_rows
+
+    @property
     def locks(self) -> bool:
         """Whether the rows are locked, and may have been updated before they are."""
         return self.keyset.info.is_locking
@@ -194,19 +204,32 @@ class KeysetQuery(KeysetSelect):
 
     def rows_at(self, position: Position, last: Position | None = None) -> Statement | None:
         """Return the query of the rows at `position` that are not after `last`: two at most."""
-        columns = self.keyset.columns
+        columns = self.columns
         conditions = at(columns, position, self.database)
         if last is not None:
             conditions.append(until(columns, last, self.database))
         rows = restrict(without_lock(self.keyset.source).order_by(), conditions)
         return compile_select(rows[:2], self.connection).statement
 
+    def rows_of_key(self, position: Position) -> Statement | None:
+        """Return the query of the row with the primary key of `position`, wherever it is now.
+
+        None where the order does not end with the key.
+        """
+        places = [place for place, one in enumerate(self.columns) if one.tie_breaker]
+        if not places:
+            return None
+        columns, values = self.columns, tuple(position[place] for place in places)
+        conditions = at([columns[place] for place in places], values, self.database)
+        rows = restrict(without_lock(self.keyset.source).order_by(), conditions)
+        return compile_select(rows[:1], self.connection).statement
+
     def rows_again(self, start: Position, last: Position, mark: Position) -> Statement | None:
         """Return the query of a row after `start`, up to `last`, that is not after `mark`.
 
         There is none where `mark` comes before `start`, if the order is one.
         """
-        columns = self.keyset.columns
+        columns = self.columns
         conditions = [*between(columns, start, last, self.database)]
         conditions.append(until(columns, mark, self.database))
         rows = restrict(without_lock(self.keyset.source).order_by(), conditions)
@@ -215,8 +238,9 @@ class KeysetQuery(KeysetSelect):
     def _template(self, segment: Segment) -> Template | None:
         # DISTINCT selects the columns of the order: the same ones in every statement.
         is_distinct = self.keyset.info.is_distinct
-        columns = self.keyset.columns if is_distinct else segment.columns
-        ordered = restrict(self._ordered(columns), [*self._in_scope, *of_segment(segment)])
+        columns = self.columns if is_distinct else segment.columns
+        conditions = [*self._in_scope, *self._proofs, *of_segment(segment)]
+        ordered = restrict(self._ordered(columns), conditions)
         if segment.start is not None and self._access_path.ranges_apart:
             statement = self._separately(ordered, segment)
             if statement is None or self._has_room(statement):
@@ -229,6 +253,10 @@ class KeysetQuery(KeysetSelect):
     def _in_scope(self) -> list[InScope]:
         scope = self.lessons.scope
         return [] if scope is None else [InScope(scope)]
+
+    @property
+    def _proofs(self) -> list[HasNoNulls]:
+        return list(map(HasNoNulls, self.lessons.unproven))
 
     def _separately(self, ordered: QuerySet[Any, Any], segment: Segment) -> Statement | None:
         """Compile a SELECT for each range, the nearest first."""

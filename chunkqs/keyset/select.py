@@ -11,7 +11,7 @@ from django.db.models.expressions import OrderBy
 from django.db.models.sql.compiler import SQLCompiler
 
 from ..databases import database_of
-from ..databases.transport import VALUE, Transport
+from ..databases.transport import VALUE
 from ..django_internals.compiler import (
     Compiled,
     Extra,
@@ -19,11 +19,13 @@ from ..django_internals.compiler import (
     compile_select,
     fetched_width,
 )
-from ..django_internals.queries import as_intervals, ordered_by
+from ..django_internals.ordering import ordered_by
+from ..django_internals.queries import as_intervals
 from .access_path import access_path_of
 from .columns import TYPE_ALONE, KeyColumn, KeyValue
 from .keyset import Keyset
 from .lessons import Lessons
+from .nulls import with_nulls
 from .template import LIMIT, MANY_ROWS, number_unlike
 
 NULLS = {None: "", True: " NULLS FIRST", False: " NULLS LAST"}
@@ -41,8 +43,13 @@ class KeysetSelect:
         self.lessons = lessons or Lessons.before_any_row(keyset.columns, self.database)
         self._access_path = access_path_of(keyset, self.database)
         self._source = as_intervals(keyset.source, self._access_path.pinned)
-        self._compilations: dict[tuple[Transport, ...], Compiled] = {}
-        self._united: dict[tuple[Transport, ...], Compiled] = {}
+        self._compilations: dict[Any, Compiled] = {}
+        self._united: dict[Any, Compiled] = {}
+
+    @property
+    def columns(self) -> tuple[KeyColumn, ...]:
+        """The columns of the order, those as nullable that the walk has found to be."""
+        return with_nulls(self.keyset.columns, self.lessons.nullable)
 
     @property
     def compiler(self) -> SQLCompiler:
@@ -68,11 +75,10 @@ class KeysetSelect:
 
     @property
     def _compiled(self) -> Compiled:
-        transports = self.lessons.transports
-        if transports not in self._compilations:
-            ordered = self._ordered(self.keyset.columns)
-            self._compilations[transports] = self._compile(ordered)
-        return self._compilations[transports]
+        way = self.lessons.transports, self.lessons.nullable
+        if way not in self._compilations:
+            self._compilations[way] = self._compile(self._ordered(self.columns))
+        return self._compilations[way]
 
     def _part(self, queryset: QuerySet[Any, Any], is_alone: bool) -> Statement | None:
         """Compile one range, with the columns that a union of several is sorted by."""
@@ -88,18 +94,17 @@ class KeysetSelect:
     @property
     def _with_sort_columns(self) -> Compiled:
         """The whole walk with the columns to sort a union by at the end of a raw row."""
-        transports = self.lessons.transports
-        if transports not in self._united:
-            ordered = self._ordered(self.keyset.columns)
-            self._united[transports] = self._compile(ordered, *self._sort_columns)
-        return self._united[transports]
+        way = self.lessons.transports, self.lessons.nullable
+        if way not in self._united:
+            self._united[way] = self._compile(self._ordered(self.columns), *self._sort_columns)
+        return self._united[way]
 
     def _ordered(self, columns: Iterable[KeyColumn]) -> QuerySet[Any, Any]:
         return ordered_by(self._source, [*self._access_path.front, *map(self._order, columns)])
 
     def _order(self, column: KeyColumn) -> OrderBy:
         """Name the place of NULLs where there are none, if an index is declared that does."""
-        first = self.keyset.columns[0]
+        first = self.columns[0]
         is_named = self._access_path.names_nulls and column.expression == first.expression
         return (first if is_named else column).order()
 
@@ -127,7 +132,7 @@ class KeysetSelect:
         if width == full or not self.database.names_derived_columns:
             return statement
         names = [f"c{number}" for number in range(1, full + 1)]
-        order = ", ".join(f"c{term}" for term in self._numbered(self.keyset.columns))
+        order = ", ".join(f"c{term}" for term in self._numbered(self.columns))
         sql = f"SELECT {', '.join(names[:width])} FROM ({statement.sql}) AS united"
         return Statement(f"{sql} ({', '.join(names)}) ORDER BY {order}", statement.params)
 

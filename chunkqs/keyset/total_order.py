@@ -13,16 +13,20 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import (
     BaseConstraint,
     Field,
+    Func,
     JSONField,
     Model,
     QuerySet,
     UniqueConstraint,
+    Value,
 )
+from django.db.models.expressions import RawSQL
 from django.db.models.functions import Now, Random
 
 from ..databases import database_of
 from ..django_internals.expressions import Col, field_of, flattened, returns_rows, unfold
-from ..django_internals.queries import QueryInfo, is_reversed
+from ..django_internals.ordering import is_reversed
+from ..django_internals.queries import QueryInfo
 from ..errors import KeysetError
 from .columns import KeyColumn, key_column, name_of
 from .lessons import ADVICE
@@ -34,6 +38,17 @@ VOLATILE = re.compile(
     r"\b(?:RAND|RANDOM|(?:GEN_)?RANDOM_?UUID|UUID|UUIDV?[47]|UUID_V[47]|NOW|SYSDATE"
     r"|(?:CURRENT|LOCAL|STATEMENT|CLOCK|TRANSACTION|UTC)_(?:TIME(?:STAMP)?|DATE))\b"
 )
+#: The same in SQL that is given as text, and where the time is an argument.
+VOLATILE_CALL = re.compile(
+    r"\b(?:RAND|RANDOM|(?:GEN_)?RANDOM_?UUID|UUID|UUIDV?[47]|UUID_V[47]|NOW|SYSDATE|NEXTVAL"
+    r"|(?:STATEMENT|CLOCK|TRANSACTION|UTC)_TIMESTAMP|UTC_(?:TIME|DATE)|TIMEOFDAY|UNIX_TIMESTAMP"
+    r"|CURDATE|CURTIME|TXID_CURRENT|PG_CURRENT_XACT_ID)\s*\("
+    r"|(?<!')\b(?:CURRENT_|LOCAL)(?:TIME(?:STAMP)?|DATE)\b"
+    r"|\b(?:DATE|TIME|DATETIME|JULIANDAY|UNIXEPOCH)\s*\(\s*\)|'NOW'"
+)
+CLOCKS = {"DATE", "TIME", "DATETIME", "JULIANDAY", "UNIXEPOCH", "STRFTIME"}
+#: What returns JSON, unless it is the argument of what makes text of that.
+JSON_CALL = re.compile(r"(?<!JSON_UNQUOTE\()\bJSON_(?:EXTRACT|QUERY)\s*\(")
 #: Types of MySQL that have two orders.
 NUMBERED = ("enum(", "set(")
 
@@ -57,8 +72,11 @@ def refuse_column(expression: Any, connection: BaseDatabaseWrapper) -> None:
             "random order" if _is_random(expression) else "order by the current time",
             "the order differs in each query",
         )
+    database = database_of(connection)
+    if database.compares_json_by_value and JSON_CALL.search(_sql_of(expression)):
+        raise refusal(f"order by {name_of(expression)}", "JSON is not compared as it is sorted")
     field = field_of(expression)
-    if database_of(connection).has_numbered_types:
+    if database.has_numbered_types:
         _refuse_numbered(expression, getattr(field, "target_field", field), connection)
     if isinstance(field, JSONField) or any(c.__name__ in WITHOUT_ORDER for c in type(field).mro()):
         raise refusal(f"order by {name_of(expression)}", f"a {type(field).__name__} has no order")
@@ -104,7 +122,24 @@ def _refuse_without_key(
 
 
 def _is_volatile(expression: Any) -> bool:
-    return isinstance(expression, (Random, Now)) or bool(VOLATILE.search(_written(expression)))
+    if isinstance(expression, RawSQL):
+        return bool(VOLATILE_CALL.search(expression.sql.upper()))
+    if isinstance(expression, (Random, Now)) or VOLATILE.search(_written(expression)):
+        return True
+    return isinstance(expression, Func) and _is_told_now(expression)
+
+
+def _sql_of(expression: Any) -> str:
+    if isinstance(expression, RawSQL):
+        return str(expression.sql).upper()
+    return f"{_written(expression)}("
+
+
+def _is_told_now(function: Func) -> bool:
+    """Return whether a function of SQLite's is asked about the time that it is."""
+    values = [part.value for part in function.get_source_expressions() if isinstance(part, Value)]
+    is_clock = str(function.extra.get("function") or function.function).upper() in CLOCKS
+    return is_clock and any(str(value).lower() == "now" for value in values)
 
 
 def _written(expression: Any) -> str:
@@ -115,7 +150,10 @@ def _written(expression: Any) -> str:
 
 
 def _is_random(expression: Any) -> bool:
-    return any("RAND" in text or "UUID" in text for text in map(_written, flattened(expression)))
+    parts = list(flattened(expression))
+    texts = [part.sql.upper() for part in parts if isinstance(part, RawSQL)]
+    texts += map(_written, parts)
+    return any("RAND" in text or "UUID" in text for text in texts)
 
 
 def refusal(part: str, reason: str) -> KeysetError:

@@ -135,13 +135,20 @@ class Run:
         given: dict[Future[Outcome], Task] = {}
         while True:
             while len(given) < self._most and (task := next(tasks, None)):
-                given[self._workers.submit(task)] = task
+                given[self._submitted(task)] = task
             if not given:
                 return
             future = self._next_done(given)
             outcome = self._outcome(future, given.pop(future))
             self._sizes.learn(outcome.row_bytes)
             yield from outcome.results
+
+    def _submitted(self, task: Task) -> Future[Outcome]:
+        try:
+            return self._workers.submit(task)
+        except Exception as error:
+            self._raise_death(error)
+            raise
 
     def _next_done(self, given: dict[Future[Outcome], Task]) -> Future[Outcome]:
         if self._ordered:
@@ -153,10 +160,14 @@ class Run:
         try:
             return future.result()
         except Exception as error:
-            if isinstance(self._workers, WorkerPool) and is_pool_broken(error):
-                raise self._workers.death(self._keyset) from None
+            self._raise_death(error)
             error.add_note(task.note(self._keyset))
             raise
+
+    def _raise_death(self, error: Exception) -> None:
+        """Raise WorkerDied for the error of a pool whose worker has died."""
+        if isinstance(self._workers, WorkerPool) and is_pool_broken(error):
+            raise self._workers.death(self._keyset) from None
 
     def _tasks(self) -> Iterator[Task]:
         """Look up the end of one range after the other, along the index."""

@@ -16,13 +16,8 @@ from ..databases import database_of
 from ..databases.estimates import estimate
 from ..django_internals.compiler import Statement, compile_select
 from ..django_internals.expressions import own_field
-from ..django_internals.queries import (
-    is_whole_table,
-    ordered_by,
-    pinning_lookups,
-    restrict,
-    without_lock,
-)
+from ..django_internals.ordering import ordered_by
+from ..django_internals.queries import is_whole_table, pinning_lookups, restrict, without_lock
 from ..errors import KeysetError
 from ..keyset.keyset import Keyset, Position, keyset_of
 from ..keyset.predicates import between

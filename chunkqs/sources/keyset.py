@@ -13,9 +13,11 @@ from ..django_internals.compiler import Block, Statement
 from ..keyset.checks import incomparable, left_scope, not_at_its_position
 from ..keyset.query import KeysetQuery
 from ..keyset.ranges import Position
+from .null_check import NullCheck
 from .order_check import INCOMPARABLE, OrderCheck
 from .retries import Retries
 from .running import RunningQuery
+from .stock import Stock
 
 #: How often the first chunk is read before a row that is not at its own position is an error: it
 #: may have been deleted in between.
@@ -57,11 +59,15 @@ class KeysetSource:
         self._goes_on = goes_on
         self._is_page = is_page
         self._order = OrderCheck(query, connection)
+        self._nulls = NullCheck(query, connection)
+        self._stock = Stock(query, connection)
+        self._begin = after
         self._before: Position | None = None
         self._expected: Position | None = None
         self._mark: Position | None = None
         self._running = RunningQuery()
         self._is_first = True
+        self._has_learnt_nulls = False
         self._ended = False
 
     def fetch(self, size: int) -> Block:
@@ -71,21 +77,36 @@ class KeysetSource:
             block = self._retries.run(partial(self._next, size))
             if self._is_first and not self._ended and not self._is_page:
                 self._prepare_to_go_on(size)
+                if self._has_learnt_nulls:
+                    block = self._begin_again()
+                    continue
             self._is_first = False
         return block
+
+    def _begin_again(self) -> Block:
+        """Have the first chunk, which the caller has not had, read in another way."""
+        self._after, self._ended, self._has_learnt_nulls = self._begin, False, False
+        self._before = self._expected = self._mark = None
+        self._stock.clear()
+        return []
 
     def _prepare_to_go_on(self, size: int) -> None:
         """Do what a walk of several chunks needs, before the caller has any row."""
         statement = self._latest  # of the rows: they may depend on more than their keys do
-        if self._look_up_end:
-            self._retries.run(self._bound)
-        if self._ended:
+        self._has_learnt_nulls = self._nulls.begin()
+        is_bounded = self._stock.is_complete or not self._look_up_end
+        work = partial(self._settle, False) if is_bounded else self._bound
+        self._retries.run(work)
+        if self._ended or self._has_learnt_nulls or self._stock.is_complete:
             return
         self._retries.remember_session(statement)
         self._query.lessons.scope = self._retries.scope()
         following = next(self._query.statements(self._after, self._until), None)
         if self._goes_on is not None and following is not None:
             self._retries.run(partial(self._goes_on, following(size)))
+
+    def _settle(self, has_rows: bool) -> None:
+        self._has_learnt_nulls |= self._nulls.settle(has_rows)
 
     def _next(self, size: int) -> Block:
         """Run the queries of the next chunk. A block shorter than asked for is the last.
@@ -101,14 +122,31 @@ class KeysetSource:
 
     def _checked(self, query: KeysetQuery, rows: int) -> Block:
         """Read a chunk and the row after it, and see that it comes after the one before."""
-        for _ in range(ATTEMPTS):
-            block = self._read(query, self._until, rows + 1)
+        if self._is_first and self._depends_on_nulls:
+            self._nulls.begin(self._after, self._until)
+        if self._is_first and not self._is_page:
+            self._stock.plan(self._after, self._until)
+        for attempt in range(ATTEMPTS):
+            block = self._ahead(query, rows + 1, again=attempt > 0)
+            if self._nulls.settle(bool(block)):
+                block = self._ahead(query, rows + 1, again=True)
+            if self._is_first and self._nulls.learn_from(query, self._stock.rows):
+                block = self._ahead(query, rows + 1, again=True)
             if not block:
                 self._require_scope()
             query.check(self._after, block)
             if self._is_in_place(query, block, rows):
                 return block
         raise not_at_its_position(query.keyset)
+
+    @property
+    def _depends_on_nulls(self) -> bool:
+        """Whether the first chunk may be wrong where a declared column has NULLs, or no query for
+        the end follows that could carry the proof."""
+        if not self._is_page:
+            return bool(self._after or self._until or not self._look_up_end)
+        columns = self._query.keyset.columns
+        return bool(self._after) or any(column.nulls_first is not None for column in columns)
 
     def _require_scope(self) -> None:
         """Raise KeysetError where the chunk is empty because the session is another one."""
@@ -126,7 +164,8 @@ class KeysetSource:
             return True
         last = query.position(_last(block, rows))
         self._order.check_kinds(self._mark or first, last)
-        return self._order.is_an_order(last, self._after, self._mark)
+        following = query.position(block[rows]) if goes_on else None
+        return self._order.is_an_order(last, following, self._after, self._mark)
 
     def _locked(self, rows: int) -> Block:
         """Lock the rows of the next keys.
@@ -145,6 +184,7 @@ class KeysetSource:
         return [row for row in block if query.position(row) in known]
 
     def _go_on(self, query: KeysetQuery, block: Block, rows: int) -> None:
+        self._stock.drop(rows)
         self._ended = len(block) <= rows
         self._expected = None if self._ended else query.position(block[rows])
         if block:
@@ -156,6 +196,9 @@ class KeysetSource:
         backwards = self._query.keys_from_end
         for _ in range(ATTEMPTS):
             last = self._run(backwards, None, None, 1)
+            self._settle(bool(last))
+            if self._has_learnt_nulls:
+                return
             self._order.check_doubtful(backwards, last)
             if not last or self._is_last(backwards.position(last[0])):
                 break
@@ -174,6 +217,12 @@ class KeysetSource:
             return True
         self._order.check_kinds(self._mark, end)
         return not self._run(query, end, None, 1)
+
+    def _ahead(self, query: KeysetQuery, rows: int, *, again: bool = False) -> Block:
+        """Return the next rows, which the walk may have read with those of the chunk before."""
+        if again:
+            self._stock.clear()
+        return self._stock.take(rows, partial(self._read, query, self._until))
 
     def _read(self, query: KeysetQuery, until: Position | None, rows: int) -> Block:
         return self._run(query, self._after, until, rows)
@@ -235,3 +284,6 @@ def read_types(query: KeysetQuery, connection: BaseDatabaseWrapper) -> None:
     with connection.cursor() as cursor:
         cursor.execute(*statement(0))
         query.learn_types(database.column_types(cursor))
+    nulls = NullCheck(query, connection)
+    nulls.begin()
+    nulls.settle(False)

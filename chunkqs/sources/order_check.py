@@ -7,7 +7,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from ..databases import database_of
 from ..django_internals.compiler import Block, Statement
-from ..keyset.checks import incomparable, lost, repeated, went_back
+from ..keyset.checks import incomparable, lost, moved, repeated, went_back
 from ..keyset.lessons import inexact
 from ..keyset.query import KeysetQuery
 from ..keyset.ranges import Position
@@ -50,11 +50,18 @@ class OrderCheck:
         query.lessons.has_own_types = self._database.have_own_order(list(doubtful.values()))
         doubtful.clear()
 
-    def is_an_order(self, last: Position, start: Position | None, mark: Position | None) -> bool:
+    def is_an_order(
+        self,
+        last: Position,
+        following: Position | None,
+        start: Position | None,
+        mark: Position | None,
+    ) -> bool:
         """Return whether the database finds the `last` row of a chunk, which may be deleted by now.
 
         Asked before a second chunk, unless the order is of columns alone, whose types are known
-        to travel unchanged; of values that only the database knows how to compare, of each chunk.
+        to travel unchanged; of values that only the database knows how to compare, of each chunk
+        and of the `following` row.
         Raises KeysetError where the chunk after `start` comes around to the walk's first rows.
         """
         if self._query.is_proven:
@@ -63,7 +70,7 @@ class OrderCheck:
             with transaction.atomic(self._connection.alias):
                 if start and mark and self._rows(self._query.rows_again(start, last, mark)):
                     raise went_back(self._query.keyset)
-                return self._finds(last)
+                return self._finds(last) and (following is None or self._finds(following))
         except INCOMPARABLE as error:
             raise incomparable(self._query.keyset, error) from error
 
@@ -100,14 +107,23 @@ class OrderCheck:
 
         It comes after `start`, and the chunk before it came after `before`. Others may have
         inserted rows in front of the expected one, or deleted it; what is never right is a row
-        that is lost because it is not after `start`, or that is not after `before`.
+        that is lost because it is not after `start`, or that is not after `before`; nor that
+        both rows around the end of the chunk before have moved, where the order may depend on
+        the time.
         """
         if self._rows(self._query.rows_at(expected, last=start)):
             raise lost(self._query.keyset)
+        if not self._query.is_proven and self._has_moved(expected) and self._has_moved(start):
+            raise moved(self._query.keyset)
         if first is None or before is None:
             return
         if self._rows(self._query.rows_at(first, last=before)):
             raise went_back(self._query.keyset)
+
+    def _has_moved(self, position: Position) -> bool:
+        """Return whether the row that was at `position` is there, but elsewhere in the order."""
+        of_key = self._query.rows_of_key(position)
+        return bool(self._rows(of_key)) and not self._rows(self._query.rows_at(position))
 
     def _rows(self, statement: Statement | None) -> Block:
         if statement is None:

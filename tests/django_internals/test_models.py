@@ -13,13 +13,8 @@ from django.db.models.query_utils import DeferredAttribute
 from django.db.models.sql.compiler import SQLCompiler
 
 from chunkqs.django_internals.compiler import compile_select
-from chunkqs.django_internals.models import (
-    Assignment,
-    annotations_of,
-    assignment_of,
-    cache_name_of,
-    is_plain,
-)
+from chunkqs.django_internals.construction import Assignment, assignment_of, is_plain
+from chunkqs.django_internals.models import annotations_of, cache_name_of
 from tests.support.digests import digest, watched
 from tests.support.models import (
     Article,

@@ -10,7 +10,7 @@ from django.db.models import Count, F, QuerySet, Sum
 from django.db.models.functions import Coalesce, Length, Lower
 
 from chunkqs import KeysetPage, KeysetPaginator
-from chunkqs.django_internals.queries import is_reversed, written_ordering
+from chunkqs.django_internals.ordering import is_reversed, written_ordering
 from chunkqs.keyset.keyset import keyset_of
 from tests.support.keysets import fill
 from tests.support.models import Owner, Ranked

@@ -9,7 +9,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from multiprocessing import active_children
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,8 @@ from django.test.utils import CaptureQueriesContext
 
 import chunkqs
 from chunkqs import KeysetError, WorkerDied
+from chunkqs.parallel.job import Task
+from chunkqs.parallel.pool import WorkerPool
 from tests.support import work_on_chunks as work
 from tests.support.keysets import pks
 from tests.support.leftovers import Leftovers
@@ -164,6 +166,23 @@ def test_a_killed_worker_is_an_error_with_the_token_of_its_partition() -> None:
     assert token is not None
     assert token in str(caught.value)
     assert all_pks(Event.objects.partition(token)) == all_pks()[40:60]
+
+
+def test_a_worker_may_have_been_killed_before_the_next_task_is_given_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    submit = WorkerPool.submit
+
+    def submit_late(pool: WorkerPool, task: Task) -> Any:
+        if task.number > 3:  # the workers have all of 0 to 3, and 2 kills one of them
+            wait([future for future in pool._futures if future is not None])
+        return submit(pool, task)
+
+    monkeypatch.setattr(WorkerPool, "submit", submit_late)
+    with pytest.raises(WorkerDied, match="SIGKILL") as caught:
+        list(Event.objects.parallel(work.die, workers=2, chunk_size=20))
+    assert caught.value.partition is not None
+    assert all_pks(Event.objects.partition(caught.value.partition)) == all_pks()[40:60]
 
 
 def test_a_worker_that_leaves_is_an_error() -> None:
@@ -314,12 +333,14 @@ def script(tmp_path: Path, text: str, func: str = "pks") -> list[str]:
     return [sys.executable, str(path)]
 
 
-ENVIRONMENT = {**os.environ, "DJANGO_SETTINGS_MODULE": "tests.settings", "PYTHONPATH": str(TOP)}
+def environment() -> dict[str, str]:
+    """Return a script's environment, where DATABASE_URL is by now what the test run uses."""
+    return {**os.environ, "DJANGO_SETTINGS_MODULE": "tests.settings", "PYTHONPATH": str(TOP)}
 
 
 def test_a_script_works_in_parallel(tmp_path: Path) -> None:
     done = subprocess.run(
-        script(tmp_path, GUARDED), env=ENVIRONMENT, capture_output=True, text=True, timeout=60
+        script(tmp_path, GUARDED), env=environment(), capture_output=True, text=True, timeout=60
     )
     assert done.returncode == 0, done.stderr
     assert done.stdout.split() == ["begun", *["20"] * 15]
@@ -328,7 +349,7 @@ def test_a_script_works_in_parallel(tmp_path: Path) -> None:
 def test_a_script_without_a_guard_is_told_so(tmp_path: Path) -> None:
     done = subprocess.run(
         script(tmp_path, SCRIPT + "\nmain()\n"),
-        env=ENVIRONMENT, capture_output=True, text=True, timeout=60,
+        env=environment(), capture_output=True, text=True, timeout=60,
     )  # fmt: skip
     assert done.returncode == 1
     assert 'under `if __name__ == "__main__":`' in done.stderr
@@ -338,7 +359,7 @@ def test_a_function_that_is_in_no_module_is_refused(tmp_path: Path) -> None:
     code = SCRIPT.format(name=str(connection.settings_dict["NAME"]), func="f")
     code = f"{code}\ndef f(chunk): pass\nmain()\n"
     done = subprocess.run(
-        [sys.executable, "-c", code], env=ENVIRONMENT, capture_output=True, text=True, timeout=60
+        [sys.executable, "-c", code], env=environment(), capture_output=True, text=True, timeout=60
     )
     assert "in no module" in done.stderr
 
@@ -347,13 +368,14 @@ def test_a_function_that_is_in_no_module_is_refused(tmp_path: Path) -> None:
 def test_a_script_that_is_ended_leaves_no_process(tmp_path: Path, ending: str) -> None:
     command = script(tmp_path, GUARDED, func="sleep")
     process = subprocess.Popen(
-        command, env=ENVIRONMENT, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        command, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         text=True, start_new_session=True,
     )  # fmt: skip
     assert process.stdout is not None
     assert process.stdout.readline() == "begun\n"
     family: list[psutil.Process] = []
     while len(family) < 3:  # two workers, and what tracks their resources
+        assert process.poll() is None, process.stderr and process.stderr.read()
         family = psutil.Process(process.pid).children(recursive=True)
         threading.Event().wait(0.05)
     threading.Event().wait(1.0)

@@ -104,7 +104,9 @@ def test_the_table_is_not_read(name: str, n: int) -> None:
         partitions = queryset.partitions(n)
     assert 0.9 * n <= len(partitions) <= n
     assert len(queries) <= 6
-    assert buffers(lambda: queryset.partitions(n)) <= 100 + 8 * n
+    # The table has more than 2,500 blocks. How many of the catalogue's are looked at depends on
+    # how often other tests have analyzed their tables.
+    assert buffers(lambda: queryset.partitions(n)) <= 200 + 12 * n
 
 
 def test_more_partitions_than_one_statement_finds_are_even() -> None:

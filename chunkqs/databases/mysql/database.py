@@ -26,22 +26,13 @@ from ..answers import (
 )
 from ..base import Database, Result
 from ..transport import VALUE, Transport
+from . import errors
 from .session import MySQLSession
 from .sort_length import MOST_BYTES, sort_length
 from .transports import LIKELY, ColumnType, exact
 
 #: Account, role and database of a session.
 SCOPE = "concat_ws(' ', current_user(), current_role(), database())"
-#: Client errors: server has gone away, connection lost (twice).
-LOST = {2006, 2013, 2055}
-#: Also: closed by this side, shutdown, killed while it ran or before, closed for idleness.
-ENDED = LOST | {0, 1053, 1317, 1927, 4031}
-#: Lock wait timeout, deadlock.
-CONFLICTS = {1205, 1213}
-#: MariaDB's max_statement_time, MySQL's max_execution_time.
-TIMEOUTS = {1969, 3024}
-
-
 #: Of MariaDB since 10.5.1 and of MySQL since 8.0.22.
 REPLICA_STATUS = "SHOW REPLICA STATUS"
 LAGS = ("seconds_behind_source", "seconds_behind_master")
@@ -61,6 +52,17 @@ def stored_moment(text: str) -> StoredMoment | None:
     return StoredMoment(iso.rstrip("0") if moment.microsecond else iso)
 
 
+NOT_NULL = """
+EXISTS (
+    SELECT 1 FROM information_schema.COLUMNS c
+    JOIN information_schema.TABLES t ON t.TABLE_SCHEMA = c.TABLE_SCHEMA
+    AND t.TABLE_NAME = c.TABLE_NAME
+    WHERE c.TABLE_SCHEMA = DATABASE() AND c.TABLE_NAME = %s AND c.COLUMN_NAME = %s
+    AND c.IS_NULLABLE = 'NO' AND t.TABLE_TYPE IN ('BASE TABLE', 'SYSTEM VERSIONED')
+)
+"""
+
+
 class MySQL(Database):
     """MySQL or MariaDB."""
 
@@ -70,6 +72,7 @@ class MySQL(Database):
     indexes_end_with_key = True
     knows_types = True
     has_numbered_types = True
+    compares_json_by_value = True
 
     def explain(self, statement: Statement) -> Explanation | None:
         """Multiply the rows of a SELECT's tables, add up the SELECTs of a UNION."""
@@ -139,24 +142,19 @@ class MySQL(Database):
 
     def transient_error(self, error: Error) -> TransientError | None:
         """Classify by error number."""
-        code = error.args[0] if error.args else None
         if self.is_disconnected(error):
             return TransientError.LOST
-        if code in CONFLICTS:
-            return TransientError.CONFLICT
-        return TransientError.TIMEOUT if code in TIMEOUTS else None
+        return errors.transient_error(error)
 
     def is_disconnected(self, error: Error) -> bool:
         """Ask the server, as mysqlclient doesn't know by itself: one ping after some errors."""
         if self.connection.connection is None:
             return True
-        return bool(ENDED.intersection(error.args[:1])) and not self.connection.is_usable()
+        return errors.may_be_lost(error) and not self.connection.is_usable()
 
     def is_cursor_lost(self, cursor: CursorWrapper, error: BaseException | None = None) -> bool:
         """Return whether the connection is closed or, by the error's number, was lost."""
-        return super().is_cursor_lost(cursor) or (
-            error is not None and bool(LOST.intersection(error.args[:1]))
-        )
+        return super().is_cursor_lost(cursor) or errors.is_lost(error)
 
     def connection_limit(self) -> int | None:
         """Return the server's limit, or the user's where there is a lower one."""
@@ -187,11 +185,15 @@ class MySQL(Database):
         return column_type.name
 
     def null_test(self, sql: str, operator: str, is_column: bool) -> str:
-        """Compare an expression with NULL: MariaDB takes STDDEV() of columns that cannot be NULL
-        for something else in HAVING."""
-        if is_column:
-            return f"{sql} {operator}"
-        return f"{sql} <=> NULL" if operator == "IS NULL" else f"NOT ({sql} <=> NULL)"
+        """Compare with NULL: IS NULL finds a zero date in a column that is NOT NULL, too, and
+        MariaDB takes STDDEV() of such a column for something else in HAVING."""
+        if operator == "IS NULL":
+            return f"{sql} <=> NULL"
+        return f"{sql} {operator}" if is_column else f"NOT ({sql} <=> NULL)"
+
+    def not_null_condition(self, table: str, column: str) -> tuple[str, tuple[str, ...]]:
+        """Look for NOT NULL in a table: of a view, it is an estimate."""
+        return NOT_NULL, (table, column)
 
     def sort_length(self, position: tuple[Any, ...]) -> int:
         """Count the bytes of long texts, of which the first ones alone are sorted by."""

@@ -15,7 +15,7 @@ from django.db.backends.utils import CursorWrapper
 from ...django_internals.connections import lend_driver_connection
 from ..answers import Explanation
 from ..session import Session, SessionMismatch, compare
-from .facts import (
+from .session_facts import (
     SessionFacts,
     Table,
     quoted,

@@ -26,7 +26,9 @@ from ..answers import (
 from ..base import Cursor, Database, Result
 from ..statistics import Distribution, Step
 from ..transport import Transport
+from . import errors
 from .copying import cells_of, copy_statement
+from .not_null import NOT_NULL
 from .plan import read_plan
 from .psycopg import Driver, driver_of
 from .repeated_work import repeated_work, skipping_scan
@@ -34,13 +36,6 @@ from .scope import read_scope
 from .session import PostgreSQLSession
 from .statistics import distributions, value_sql
 from .transports import FIRST_OF_USER, LIKELY, LIKELY_MOMENTS, TEXT, exact, may_hold_floats, moment
-
-#: Serialisation failure (a replica's recovery conflict too), deadlock, lock timeout.
-CONFLICT_STATES = {"40001", "40P01", "55P03"}
-QUERY_CANCELED = "57014"
-#: The same code as a timeout has, but someone wants the query to end. PostgreSQL says so in
-#: the language of `lc_messages`.
-USER_REQUEST = "user request"
 
 #: Of some types, those that are neither enums nor of an extension.
 OWN_TYPES = """
@@ -183,12 +178,7 @@ class PostgreSQL(Database):
         where it went away without an error code."""
         if self.is_disconnected(error):
             return TransientError.LOST
-        state = self.driver.sqlstate(error)
-        if state in CONFLICT_STATES:
-            return TransientError.CONFLICT
-        if state == QUERY_CANCELED and USER_REQUEST not in str(error):
-            return TransientError.TIMEOUT
-        return None
+        return errors.transient_error(self.driver.sqlstate(error), str(error))
 
     def is_cursor_lost(self, cursor: CursorWrapper, error: BaseException | None = None) -> bool:
         """Return whether the connection is closed, or the server has no such cursor any more."""
@@ -312,6 +302,10 @@ class PostgreSQL(Database):
         with self.connection.cursor() as cursor:
             cursor.execute(OWN_TYPES, [list(column_types), FIRST_OF_USER])
             return cursor.fetchone() is not None
+
+    def not_null_condition(self, table: str, column: str) -> tuple[str, tuple[str, ...]]:
+        """Look for a valid NOT NULL in a table and in all of its partitions and heirs."""
+        return NOT_NULL, (self.connection.ops.quote_name(table), column)
 
     def type_name(self, column_type: int) -> str:
         """Ask the server: one query."""

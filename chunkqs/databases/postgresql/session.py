@@ -14,10 +14,10 @@ from ...django_internals.compiler import Statement
 from ...django_internals.connections import lend_driver_connection
 from ..answers import Explanation
 from ..session import Session, SessionMismatch, compare
-from .facts import SessionFacts, StatementFacts, read_facts, read_session
 from .plan import Plan, called, read_plan, session_functions, without_literals
 from .pooler import require_second_process
 from .psycopg import State, driver_of
+from .session_facts import SessionFacts, StatementFacts, read_facts, read_session
 
 #: What a stream sets for itself. Compiling a plan just in time takes tens of milliseconds
 #: before the first row, and wins nothing where the client is the slower end. The transaction

@@ -41,9 +41,9 @@ class Kind:
         return None if self.refused is None else ("'v'", self.refused)
 
 
-def unmanaged(table: str, **fields: Any) -> Model:
+def unmanaged(table: str, *, managed: bool = False, **fields: Any) -> Model:
     """Return a model of a table that is there already, known to no other model."""
-    options = {"managed": False, "db_table": table, "app_label": "tests", "apps": Apps()}
+    options = {"managed": managed, "db_table": table, "app_label": "tests", "apps": Apps()}
     meta = type("Meta", (), options)
     return type(table.title(), (models.Model,), {"__module__": __name__, "Meta": meta, **fields})
 

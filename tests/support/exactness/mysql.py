@@ -41,6 +41,12 @@ KINDS = [
     Kind("binary(4)", [b"\0", b"a", b"a\0\0\xff", b"a\0"]),
     Kind("varbinary(9)", [b"", b"\0", b"a", b"a\0", b"\xff"]),
     Kind("blob", [b"", b"\0", b"a", b"\xff\xfe"]),
+    Kind("bit(64)", [0, 2**63, 2**64 - 1, 2**53 + 1], "bit"),
+    Kind("mediumint", [1, -8388608, 8388607]),
+    Kind("decimal(65,0)", [10**64, 10**64 + 1, -(10**64)]),
+    Kind("varchar(9) COLLATE utf8mb4_danish_ci", ["aa", "å", "z", "AA"]),
+    Kind("varchar(9) CHARACTER SET utf16", ["a", "a ", "A", "\U0001f600"]),
+    Kind("datetime(3)", ["0000-00-00", "2024-01-01 00:00:00.123", "2024-01-01 00:00:00.124"]),
     Kind("json", ["1", '"a"', '{"a": 1}', "[1, 2]"], "json"),
 ]
 #: Types of MariaDB alone.

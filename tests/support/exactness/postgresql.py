@@ -20,11 +20,17 @@ CREATE TYPE exact_pair AS (number integer, note text, ratio real);
 CREATE DOMAIN exact_ratio AS real;
 CREATE DOMAIN exact_word AS varchar(9);
 CREATE DOMAIN exact_time AS timestamp;
-CREATE DOMAIN exact_feeling AS exact_mood
+CREATE DOMAIN exact_feeling AS exact_mood;
+CREATE DOMAIN exact_folded AS citext;
+CREATE DOMAIN exact_ratios AS real[];
+CREATE TYPE exact_span AS RANGE (subtype = float8);
+CREATE TYPE exact_words AS RANGE (subtype = text, collation = "C");
+CREATE TYPE exact_nested AS (pair exact_pair, note text)
 """
 TEARDOWN = """
-DROP DOMAIN IF EXISTS exact_ratio, exact_word, exact_time, exact_feeling;
-DROP TYPE IF EXISTS exact_mood, exact_pair;
+DROP DOMAIN IF EXISTS exact_ratio, exact_word, exact_time, exact_feeling, exact_folded;
+DROP DOMAIN IF EXISTS exact_ratios;
+DROP TYPE IF EXISTS exact_span, exact_words, exact_nested, exact_mood, exact_pair;
 DROP COLLATION IF EXISTS exact_equal;
 """
 ICU = "CREATE COLLATION exact_equal (provider=icu, locale='und-u-ks-level2', deterministic=false)"
@@ -119,6 +125,27 @@ KINDS = [
     Kind("oid", ["0", "1", "4294967295"]),
     Kind("xid8", ["0", "18446744073709551615", "7"]),
     Kind("regclass", ["pg_type", "pg_class"], "regclass"),
+    Kind("tid", ["(0,1)", "(10,2)", "(9,5)"]),
+    Kind("macaddr8", ["08:00:2b:01:02:03:04:05", "ff:00:00:00:00:00:00:01"]),
+    Kind("tsquery", ["a & b", "a", "!c", "'x y'"]),
+    Kind("oidvector", ["1 2", "", "3"]),
+    Kind("bit(70)", ["0" * 70, "1" * 70, "01" * 35]),
+    Kind('char(3) COLLATE "C"', ["a", "a ", "ab", "A\t", "\t"]),
+    Kind('text COLLATE "POSIX"', ["a", "a ", "a\t", "B", "_"]),
+    Kind("exact_folded", ["a", "A", "b"]),
+    Kind("exact_ratios", ["{0.1}", "{0.10000000149011612}", "{NaN}"], "exact_ratios"),
+    Kind("double precision[]", ["{0.30000000000000004}", "{0.3}", "{-0}", "{0}", "{NaN}"]),
+    Kind("boolean[]", ["{t,f}", "{NULL}", "{}"]),
+    Kind("bytea[]", ['{"\\\\x00"}', '{"\\\\x"}']),
+    Kind("timetz[]", ["{24:00+01}", "{23:00+00}", "{00:00-01}"]),
+    Kind("jsonb[]", ['{"1"}', '{"1.0"}', '{"2"}']),
+    Kind("daterange", ["[2024-01-01,infinity)", "[2024-01-01,)", "empty"], "range"),
+    Kind("exact_span", ["[0.1,0.3)", "[0.1,0.30000000000000004)", "empty"], "exact_span"),
+    Kind("exact_words", ["[a,b)", "[A,b)", "[a,c)", "empty"], "exact_words"),
+    Kind("exact_nested", ['("(1,a,0.1)",x)', '("(1,a,)",x)'], "exact_nested"),
+    Kind("nummultirange", ["{[1.10,2)}", "{[1.1,2)}", "{}"], "range"),
+    Kind("numeric(9,3)[]", ["{1.10}", "{1.1,NULL}", "{{1},{2}}"]),
+    Kind("interval year", ["1 year", "12 years", "12 mons"]),
     Kind("hstore", ["a=>1", "a=>NULL", ""], "hstore"),
 ]
 ICU_KINDS = [
