@@ -26,7 +26,7 @@ from ..django_internals.queries import QueryInfo, keep_named_joins, restrict, un
 from ..django_internals.routing import planning_alias
 from ..errors import KeysetError
 from .columns import KeyColumn, key_column, reversed_name
-from .nulls import disproven, with_nulls
+from .not_null import disproven, with_nulls
 from .predicates import between
 from .ranges import Position
 from .total_order import missing_columns, refusal, refuse_column, refuse_query, refuse_repeats

@@ -21,7 +21,7 @@ from ..django_internals.queries import restrict, without_lock
 from .checks import check_block
 from .keyset import Keyset
 from .lessons import Lessons
-from .nulls import HasNoNulls
+from .not_null import HasNoNulls
 from .predicates import InScope, at, between, of_segment, separately_between, until
 from .ranges import Position, Segment, segments
 from .select import KeysetSelect

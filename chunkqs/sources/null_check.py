@@ -11,9 +11,9 @@ from collections.abc import Iterable
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from ..databases import database_of
-from ..databases.nulls import TableColumn, ask, known, remember
+from ..databases.not_null import TableColumn, ask, known, remember
 from ..django_internals.compiler import Block
-from ..keyset.nulls import declared
+from ..keyset.not_null import declared
 from ..keyset.query import KeysetQuery
 from ..keyset.ranges import Position
 

@@ -12,7 +12,7 @@ from django.db.models.functions import Lower
 from django.test.utils import CaptureQueriesContext
 
 from chunkqs import KeysetPaginator, chunks, keyset_iter
-from chunkqs.databases import nulls
+from chunkqs.databases import not_null
 from tests.support.databases import vendor
 from tests.support.exactness.kinds import Model, run, unmanaged
 from tests.support.exactness.oracle import Oracle, assert_exact
@@ -49,7 +49,7 @@ def tables(committed_db: None) -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def nothing_known() -> None:
-    nulls.ANSWERS.clear()
+    not_null.ANSWERS.clear()
 
 
 def drop() -> None:
@@ -112,10 +112,10 @@ def test_a_walk_resumed_in_a_process_that_knows_nothing_yet(order: str, tables: 
     rows = keyset_iter(oracle.queryset, chunk_size=2)
     tokens = [rows.position for _ in rows]
     for number, token in enumerate(tokens):
-        nulls.ANSWERS.clear()
+        not_null.ANSWERS.clear()
         rest = list(iter(keyset_iter(oracle.queryset, chunk_size=50, after=token)))
         assert rest == oracle.expected[number + 1 :], number
-        nulls.ANSWERS.clear()
+        not_null.ANSWERS.clear()
         begin = list(iter(keyset_iter(oracle.queryset, chunk_size=50, until=token)))
         assert begin == oracle.expected[: number + 1], number
 
@@ -127,7 +127,7 @@ def test_pages_by_a_process_that_knows_nothing_yet(order: str, tables: None) -> 
     for size in (1, 2, 3):
         got, token = [], None
         for _ in range(len(GROUPS) + 1):
-            nulls.ANSWERS.clear()
+            not_null.ANSWERS.clear()
             page = KeysetPaginator(rows, size).page(token)
             got += [row.pk for row in page]
             if not (token := page.next_token):
@@ -152,18 +152,18 @@ def test_a_proof_costs_no_query(tables: None) -> None:
         return len(queries)
 
     first = asked(chunk_size=2)
-    assert len(nulls.ANSWERS) == 2
+    assert len(not_null.ANSWERS) == 2
     assert asked(chunk_size=2) == first
     rows = keyset_iter(model.objects.order_by("a"), chunk_size=20)
     next(iter(rows))
-    nulls.ANSWERS.clear()
+    not_null.ANSWERS.clear()
     assert asked(chunk_size=20, after=rows.position) == 1
-    assert len(nulls.ANSWERS) == 2
+    assert len(not_null.ANSWERS) == 2
 
 
 def test_what_was_proven_is_asked_again(tables: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    column = nulls.TableColumn("exact_whole", "a")
-    nulls.ask(connection, [column])
-    assert nulls.known(connection, [column]) == {column: True}
-    monkeypatch.setattr(nulls.time, "monotonic", lambda: float("inf"))
-    assert nulls.known(connection, [column]) == {}
+    column = not_null.TableColumn("exact_whole", "a")
+    not_null.ask(connection, [column])
+    assert not_null.known(connection, [column]) == {column: True}
+    monkeypatch.setattr(not_null.time, "monotonic", lambda: float("inf"))
+    assert not_null.known(connection, [column]) == {}

@@ -27,7 +27,7 @@ from ..base import Cursor, Database, Result
 from ..statistics import Distribution, Step
 from ..transport import Transport
 from . import errors
-from .copying import cells_of, copy_statement
+from .copy_statement import cells_of, copy_statement
 from .not_null import NOT_NULL
 from .plan import read_plan
 from .psycopg import Driver, driver_of

@@ -13,7 +13,7 @@ from django.db.backends.utils import CursorWrapper
 from ...django_internals.connections import is_django_loader
 from ..answers import CopyReader
 from ..base import Cursor
-from .copy_out import Psycopg2Copy, Psycopg3Copy
+from .copy_reader import Psycopg2Copy, Psycopg3Copy
 
 INVALID_CURSOR_NAME = "34000"
 #: Where connect() of psycopg 3.1 to 3.3 puts the types of the context that it is given.
