@@ -68,8 +68,9 @@ def partition(queryset: Any, partition: Partition | str) -> QuerySet[Any, Any]:
     Raises InvalidPosition for a token of another model or order, or one that was changed.
     """
     keyset = keyset_of(checked_queryset(queryset, "partition"))
-    after, until = KeyRange.of(keyset, partition)
-    return keyset.filter(after, until, connections[planning_alias(keyset.source)])
+    after, until, nullable = KeyRange.of(keyset, partition)
+    connection = connections[planning_alias(keyset.source)]
+    return keyset.with_nulls(nullable).filter(after, until, connection)
 
 
 def parallel(

@@ -19,6 +19,7 @@ from ..keyset.keyset import keyset_of
 from ..keyset.query import KeysetQuery
 from ..partitions.boundaries import boundaries
 from ..partitions.partition import KeyRange
+from ..partitions.ranges import as_proven
 from ..sources.sizing import FixedSize, Sizing, row_bound
 from ..walks.missing_index import warn_of_missing_index
 from .job import Job, Outcome, Task, View, Walk, described_session, refusal
@@ -171,7 +172,9 @@ class Run:
 
     def _tasks(self) -> Iterator[Task]:
         """Look up the end of one range after the other, along the index."""
-        found = boundaries(self._keyset, self._connection, _rows_of(self._sizes))
+        with self._reading():
+            keyset = as_proven(self._keyset, self._connection)
+        found = boundaries(keyset, self._connection, _rows_of(self._sizes))
         after = None
         for number in count():
             with self._reading():
@@ -181,7 +184,8 @@ class Run:
             if number == 1:
                 statement = next(self._query.statements(after, None))(boundary.rows)
                 warn_of_missing_index(self._keyset, self._connection, statement)
-            yield Task(number, KeyRange(after, boundary.position), boundary.rows)
+            key_range = KeyRange(after, boundary.position, keyset.nullable)
+            yield Task(number, key_range, boundary.rows)
             after = boundary.position
 
 
