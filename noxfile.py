@@ -70,6 +70,7 @@ FEWER_EXAMPLES = "60"
 #: Other people's packages, of which the tests in tests/ecosystem/ are.
 ECOSYSTEM = [
     "celery>=5.5",
+    "daphne>=4.1",
     "django-cacheops>=7.2",
     "django-db-geventpool>=4.0",
     "django-import-export>=4.3",
@@ -84,6 +85,7 @@ ECOSYSTEM = [
     "django-tree-queries>=0.20",
     "djangorestframework>=3.16",
     "gevent>=24.2",
+    "hypercorn>=0.17",
     "psycogreen>=1.0",
     "wagtail>=7.0",
 ]

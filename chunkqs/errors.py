@@ -39,4 +39,8 @@ class SlowStartWarning(RuntimeWarning):
 
 
 class LargeResultWarning(RuntimeWarning):
-    """A queryset was read into memory as a whole, with CHUNKQS["WARN_ROWS"] rows or more."""
+    """A result was read into memory as a whole.
+
+    A queryset with more rows than CHUNKQS["WARN_ROWS"], or the rows of a walk that Django sends
+    under ASGI.
+    """

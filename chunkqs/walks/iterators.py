@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import AsyncIterator, Iterator
 from itertools import chain
 from typing import Generic, Self, TypeVar, cast
 
 from asgiref.sync import sync_to_async
 
-from ..caller import callers_line, waiting
+from ..caller import callers_line, waiting, warn
+from ..django_internals.responses import close_when_client_leaves, is_read_by_response
+from ..errors import LargeResultWarning
 from .walk import Walk
+
+INTO_MEMORY = (
+    "Django reads all rows of this walk of {} into memory before it sends the first of them, as "
+    "StreamingHttpResponse was given a sync iterator under ASGI. Give it an async one: "
+    "aiter(rows), an async generator that loops by `async for`, or an export by "
+    "chunkqs.http.ExportResponse."
+)
 
 Item = TypeVar("Item")
 
@@ -51,15 +61,30 @@ class Advances(Iterator[Iterator[Item]]):
 
     def __init__(self, walk: Walk) -> None:
         self._walk = walk
+        self._has_begun = False
+        self._is_for_list = False
 
     def __next__(self) -> Iterator[Item]:
         try:
+            self._look_at_reader()
             items = self._walk.advance()
         except BaseException as error:
             return raising(error)
         if items is None:
             raise StopIteration
         return items
+
+    def _look_at_reader(self) -> None:
+        """Warn before the second chunk where Django reads a response into memory.
+
+        When the client leaves before that has come to its end, the walk is closed.
+        """
+        if not self._has_begun:
+            self._has_begun = True
+            self._is_for_list = close_when_client_leaves(self._walk)
+        elif self._is_for_list:
+            self._is_for_list = False
+            warn(INTO_MEMORY.format(self._walk.label), LargeResultWarning)
 
 
 def raising(error: BaseException) -> Iterator[Item]:
@@ -92,7 +117,15 @@ class AsyncWalkIterator(AsyncIterator[Item], Generic[Item]):
         while True:
             for item in self._items:
                 return item
-            items = await self._advance()
+            try:
+                items = await self._advance()
+            except asyncio.CancelledError as error:
+                if is_read_by_response(sys._getframe()):
+                    self.close()  # the client has left
+                # A task group may keep the error, which would keep this iterator by its frames.
+                del self
+                error.__traceback__ = None
+                raise
             if items is None:
                 raise StopAsyncIteration
             self._items = items

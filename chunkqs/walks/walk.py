@@ -88,6 +88,11 @@ class Walk:
         WALKS.add(self)
 
     @property
+    def label(self) -> str:
+        """The name of the model, for messages."""
+        return str(self._plan.queryset.model._meta.label)
+
+    @property
     def is_going(self) -> bool:
         """Whether it has begun or may begin, and has not ended."""
         return self._state is State.GOING
@@ -145,7 +150,7 @@ class Walk:
     def _refuse_early_end(self) -> None:
         if self._state in {State.CLOSED, State.FAILED}:
             raise StreamInterrupted(
-                f"This walk of {self._plan.queryset.model._meta.label} has ended early: "
+                f"This walk of {self.label} has ended early: "
                 f"{self._state.value}. Its other rows were not handed out. Begin a new iter(); "
                 "a keyset walk can go on from rows.position."
             )
@@ -217,7 +222,7 @@ class Walk:
         self._source = opened.source
         self.is_written = opened.is_written
         if plan.throttle is not None:
-            self._pacing = Pacing(plan.throttle, plan.queryset.model._meta.label)
+            self._pacing = Pacing(plan.throttle, self.label)
         self._sizes = plan.sizing.start(opened.source.blocks_held, row_bound(opened.compiler))
         self._builder = builder(
             plan, opened, self._positioner, self._fetch, self._sizes, self._alias

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 
 import pytest
@@ -115,3 +116,18 @@ def test_there_is_none_for(
 
 def test_words_that_are_tables_elsewhere_are_no_reason(caller: BaseDatabaseWrapper) -> None:
     open_for("SELECT id AS user, note AS tables FROM session_row WHERE note <> %s", "@x").close()
+
+
+def test_a_server_that_waits_for_room_in_the_socket_notices_the_end(
+    caller: BaseDatabaseWrapper, nothing_left_open: Leftovers
+) -> None:
+    """It asks whether there is room ever less often: 3 seconds and 6 after it began to wait."""
+    sql = "SELECT REPEAT('x', 400000) FROM session_row"
+    private = open_for(sql)
+    executed(private, sql).fetchmany(1)
+    time.sleep(3.5)
+    private.close()
+    until = time.monotonic() + 2
+    while (left := nothing_left_open.new_now()) and time.monotonic() < until:
+        time.sleep(0.02)
+    assert left == set()

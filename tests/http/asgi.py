@@ -1,4 +1,4 @@
-"""For uvicorn."""
+"""For uvicorn, hypercorn and daphne."""
 
 from django.core.asgi import get_asgi_application
 

@@ -6,23 +6,21 @@ from typing import Any
 
 from django.db import transaction
 from django.db.models import Value
-from django.db.models.expressions import RawSQL
 from django.http import HttpRequest, HttpResponse
 from django.urls import path
 
 from chunkqs import stream
 from chunkqs.http import ExportResponse
+from tests.http import plain
 from tests.support.models import User
-
-PADDING = "x" * 5000
 
 
 def rows(request: HttpRequest) -> Any:
     queryset = User.objects.order_by("pk")
     if "wide" in request.GET:
-        queryset = queryset.annotate(padding=Value(PADDING))
+        queryset = queryset.annotate(padding=Value(plain.PADDING))
     if "slow" in request.GET:
-        queryset = queryset.annotate(slow=RawSQL("pg_sleep(0.02)::text", []))
+        queryset = queryset.annotate(slow=plain.SLOW)
     return stream(queryset)
 
 
@@ -44,4 +42,5 @@ urlpatterns = [
     path("download", download),
     path("async", async_download),
     path("hello", hello),
+    *plain.urlpatterns,
 ]

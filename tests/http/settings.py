@@ -15,4 +15,6 @@ ROOT_URLCONF = "tests.http.downloads"
 MIDDLEWARE = [
     "django.middleware.gzip.GZipMiddleware",
     "django.middleware.http.ConditionalGetMiddleware",
+    "tests.http.plain.wrapping",
 ]
+CHUNKQS = {"MAX_PRIVATE_CONNECTIONS": int(os.environ["PRIVATE_CONNECTIONS"])}

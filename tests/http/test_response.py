@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import time
+import warnings
 from typing import Any
 
 import pytest
@@ -15,7 +16,7 @@ from django.http import HttpResponse
 from django.test import AsyncClient, Client, RequestFactory, override_settings
 from django.test.utils import CaptureQueriesContext
 
-from chunkqs import keyset_iter, stream
+from chunkqs import LargeResultWarning, keyset_iter, stream
 from chunkqs.http import ExportResponse
 from tests.support.leftovers import PATIENCE_SECONDS, Leftovers, backends
 from tests.support.models import User
@@ -194,6 +195,48 @@ def test_a_client_that_leaves_while_the_database_is_slow_cancels_the_query(
 
     assert asyncio.run(run()) < 1
     nothing_left_open.check()
+
+
+@pytest.mark.database("postgresql")
+@pytest.mark.parametrize("way", ["private", "keyset"])
+@pytest.mark.parametrize("content", ["rows", "aiter", "generator", "async_generator"])
+def test_a_client_that_leaves_a_plain_view_cancels_its_query(
+    way: str, content: str, nothing_left_open: Leftovers
+) -> None:
+    async def run() -> float:
+        conversation = Conversation(f"/plain/{content}", f"way={way}&slow=1".encode())
+        task = asyncio.ensure_future(conversation.run())
+        await asyncio.sleep(0.5)
+        conversation.left.set()
+        begin = time.monotonic()
+        await task
+        return time.monotonic() - begin
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        assert asyncio.run(run()) < 2  # the first rows take longer
+    nothing_left_open.check()
+
+
+@override_settings(MIDDLEWARE=["tests.http.plain.wrapping"])
+@pytest.mark.parametrize("query", [b"way=stream", b"way=keyset", b"way=keyset&wrap=1"])
+@pytest.mark.parametrize("content", ["rows", "generator"])
+def test_what_django_reads_into_memory_warns_once(content: str, query: bytes) -> None:
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        asyncio.run(Conversation(f"/plain/{content}", query).run())
+    ours = [str(one.message) for one in caught if one.category is LargeResultWarning]
+    assert len(ours) == 1
+    assert "tests.User" in ours[0]
+    assert "aiter(rows)" in ours[0]
+
+
+@pytest.mark.parametrize("content", ["aiter", "async_generator"])
+def test_an_async_iterator_is_sent_as_it_is_read(content: str) -> None:
+    conversation = Conversation(f"/plain/{content}", b"way=stream")
+    sent = asyncio.run(conversation.run())
+    assert sent.count(b"xxxx'") == ROWS
+    assert len(conversation.parts) == ROWS
 
 
 @pytest.mark.parametrize("path", ["/download", "/async"])

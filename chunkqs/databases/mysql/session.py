@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import socket
+import struct
 from collections.abc import Callable, Iterable
 from functools import partial
 from importlib import import_module
@@ -30,6 +31,9 @@ NUMBER = re.compile(r"-?\d+(?:\.\d+)?")
 
 #: Seconds that the server waits for a loop that is slow to fetch: as long as it can.
 WRITE_TIMEOUT = 31536000
+
+#: What SO_LINGER takes: on, for 0 seconds.
+RESET = struct.pack("ii", 1, 0)
 
 #: Seconds to wait for a table that is locked, perhaps by the caller.
 LOCK_TIMEOUT = 2
@@ -125,12 +129,14 @@ class MySQLSession(Session):
 def end_transaction(driver_connection: Any) -> None:
     """Roll back; where rows are still on their way, shut the socket instead.
 
-    The driver would read them all before it closes a cursor or a connection.
+    The driver would read them all before it closes a cursor or a connection. A server that waits
+    for room in the socket is told by a reset: it takes no notice of an end.
     """
     try:
         driver_connection.rollback()
     except driver_connection.Error:
         with socket.socket(fileno=os.dup(driver_connection.fileno())) as line:
+            line.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, RESET)
             line.shutdown(socket.SHUT_RDWR)
 
 
