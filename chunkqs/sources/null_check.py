@@ -7,6 +7,7 @@ query where the declaration is right.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from operator import itemgetter
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
@@ -61,12 +62,13 @@ class NullCheck:
 
     def learn_from(self, query: KeysetQuery, block: Block) -> bool:
         """Learn from the NULLs in a block; return whether to read the rows in another way."""
-        trusted = [place for place, columns in self._declared.items() if columns]
+        # A query that is known to be empty has no places for its columns.
+        trusted = [place for place, columns in self._declared.items() if columns and block]
         shown = [
             place
             for place in trusted
             if place not in self._lessons.nullable
-            and any(raw_row[query.places[place]] is None for raw_row in block)
+            and None in map(itemgetter(query.places[place]), block)
         ]
         for place in shown:
             remember(self._connection, self._declared[place], False)
