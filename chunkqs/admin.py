@@ -32,10 +32,10 @@ MANY_ROWS = 10_000
 
 
 class EstimatingPaginator(BasePaginator):
-    """A Paginator that counts as long as that is quick, and else asks the planner.
+    """A Paginator that counts where that is quick, and otherwise asks the planner.
 
-    A table without filters is estimated where it is large. Where the planner cannot be asked,
-    as on SQLite, all is counted. Every row is on a page that links lead to, even if the
+    A large table without filters is estimated. Where there is no planner to ask, as on SQLite,
+    everything is counted. Every row is on a page that links lead to, even if the
     estimate is too low: after a full page there is another one.
     """
 
@@ -45,11 +45,11 @@ class EstimatingPaginator(BasePaginator):
     """Whether `count`, once it has been asked for, is an estimate."""
 
     least = 0
-    """What an estimate says at the least."""
+    """The least that an estimate may be."""
 
     @cached_property
     def count(self) -> int:
-        """The number of rows, or about that."""
+        """The exact or approximate number of rows."""
         queryset = self.object_list
         database = database_of(connections[queryset.db])
         if not database.explains:
@@ -70,7 +70,7 @@ class EstimatingPaginator(BasePaginator):
         return max(self._estimate, self.least, self.per_page + 1)
 
     def validate_number(self, number: Any) -> int:
-        """Return the number of a page, which may come after the last that is estimated."""
+        """Return a page number, which may exceed the estimated last page."""
         try:
             return super().validate_number(number)
         except EmptyPage:
@@ -79,7 +79,7 @@ class EstimatingPaginator(BasePaginator):
             raise
 
     def page(self, number: Any) -> Page[Any]:
-        """Return the page of this number; its rows are read at once where it may be the last."""
+        """Return the page of this number; read its rows at once if it may be the last."""
         number = self.validate_number(number)
         if not self.is_estimated:
             return super().page(number)
@@ -90,19 +90,19 @@ class EstimatingPaginator(BasePaginator):
 
 
 class LargeTableAdminMixin(BaseAdmin):
-    """Puts onto a ModelAdmin what makes its changelist fast on a table of any size.
+    """Make the changelist of a ModelAdmin fast on a table of any size.
 
-    The rows are counted as EstimatingPaginator does, and the unfiltered total is left out.
-    The action `export_csv` streams the selected rows, on this page or on all of them, to
-    those who may view them.
+    EstimatingPaginator counts the rows, and the unfiltered total is left out.
+    The action `export_csv` streams the selected rows, on this page or on all pages, for
+    users who may view them.
     """
 
     paginator = EstimatingPaginator
     show_full_result_count = False
 
     export_fields: Sequence[str] | None = None
-    """Names for `values()`: the columns of an export. None exports the model's own fields, but
-    for those that `exclude` keeps out of the form."""
+    """Names for `values()`: the columns of an export. None exports the model's own fields except
+    those that `exclude` keeps out of the form."""
 
     export_escapes_formulas = True
     """Whether text that a spreadsheet would run gets an apostrophe in front."""

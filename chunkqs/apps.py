@@ -1,4 +1,4 @@
-"""The app, which is never needed: with it in INSTALLED_APPS, `manage.py check` looks at chunkqs."""
+"""The optional app: in INSTALLED_APPS it adds system checks and `manage.py export`."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ from django.apps import AppConfig
 
 
 class ChunkqsConfig(AppConfig):
-    """Registers the system checks."""
+    """Register the system checks."""
 
     name = "chunkqs"
     verbose_name = "chunkqs"
 
     def ready(self) -> None:
-        """Register them, now that the models are there."""
+        """Register the checks once the models are loaded."""
         from . import checks
 
         checks.register()

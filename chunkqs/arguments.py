@@ -1,4 +1,4 @@
-"""Checks of what callers give, at the call, before any query."""
+"""Checks of the caller's arguments, at the call, before any query."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def checked_queryset(queryset: Any, function: str) -> QuerySet[Any, Any]:
 
 
 def checked_chunk_size(size: Any, name: str) -> int | None:
-    """Return a number of rows, or None for sizes that fit themselves to the rows."""
+    """Return a number of rows, or None for sizes that adapt to the rows."""
     if size is None:
         return None
     if _positive_int(size, name, "rows") > MOST:
@@ -80,7 +80,7 @@ def _positive_int(value: Any, name: str, unit: str) -> int:
 
 
 def checked_retries(retries: Any) -> int:
-    """Return how often in a row a chunk is asked for again."""
+    """Return how often in a row a chunk is retried."""
     if isinstance(retries, bool) or not isinstance(retries, int):
         raise TypeError(f"retries must be a number of repetitions, an int, not {retries!r}.")
     if retries < 0:
@@ -89,7 +89,7 @@ def checked_retries(retries: Any) -> int:
 
 
 def checked_seconds(seconds: Any) -> float | None:
-    """Return the time that a turn of the caller's loop is to take, or None for no aim."""
+    """Return the time that an iteration of the caller's loop should take, or None."""
     if seconds is None:
         return None
     if isinstance(seconds, bool) or not isinstance(seconds, int | float):
@@ -116,7 +116,7 @@ def cores() -> int:
 
 
 def checked_executor(executor: Any) -> Executor | None:
-    """Return an executor, or None for processes of our own."""
+    """Return an executor, or None for our own processes."""
     if executor is not None and not isinstance(executor, Executor):
         raise TypeError(
             f"executor must be a concurrent.futures.Executor, such as ThreadPoolExecutor(), "
@@ -126,7 +126,7 @@ def checked_executor(executor: Any) -> Executor | None:
 
 
 def checked_throttle(throttle: Any) -> Any:
-    """Return what says how long to wait before a chunk, or None."""
+    """Return a callable that returns how long to wait before a chunk, or None."""
     if throttle is not None and not callable(throttle):
         raise TypeError(
             f"throttle must be callable and return the seconds to wait, not {throttle!r}."

@@ -1,4 +1,4 @@
-"""System checks: what would make a walk slow, said before anyone walks."""
+"""System checks: report what would make a walk slow before anyone walks."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def register() -> None:
 
 
 def check_settings(app_configs: Any = None, **kwargs: Any) -> Messages:
-    """Report what is wrong with CHUNKQS, and a WARN_ROWS that warns of nothing."""
+    """Report errors in CHUNKQS, and a WARN_ROWS that no model is subject to."""
     try:
         settings = chunkqs_settings()
     except ImproperlyConfigured as error:
@@ -43,15 +43,15 @@ def check_settings(app_configs: Any = None, **kwargs: Any) -> Messages:
         return []
     return [
         checks.Warning(
-            "CHUNKQS['WARN_ROWS'] is without effect: no model has a manager of chunkqs.",
-            hint="Give the models that it should watch `objects = ChunkedManager()`.",
+            "CHUNKQS['WARN_ROWS'] has no effect: no model has a manager of chunkqs.",
+            hint="Add `objects = ChunkedManager()` to the models that it should watch.",
             id="chunkqs.W004",
         )
     ]
 
 
 def check_engines(app_configs: Any = None, **kwargs: Any) -> Messages:
-    """Name the engines whose streams stay on the caller's connection, and pools without room."""
+    """Report engines whose streams stay on the caller's connection, and pools without room."""
     if (settings := _settings()) is None or not settings.max_private_connections:
         return []
     messages: Messages = []
@@ -77,7 +77,7 @@ def _pool_messages(connection: BaseDatabaseWrapper) -> Iterator[checks.CheckMess
         yield checks.Warning(
             f"The connection pool of {connection.alias!r} has room for {size}: stream() finds "
             "no private connection in it, and starts slowly.",
-            hint="Let the pool have one connection more than threads, at least.",
+            hint="Give the pool at least one connection more than there are threads.",
             id="chunkqs.W003",
         )
 
@@ -95,8 +95,8 @@ def check_room(databases: Sequence[str] | None = None, **kwargs: Any) -> Message
             continue
         messages.append(
             checks.Warning(
-                f"The server of {connection.alias!r} gives this user {limit} connections, which "
-                f"one process can take for its streams (CHUNKQS['MAX_PRIVATE_CONNECTIONS'] is "
+                f"The server of {connection.alias!r} allows this user {limit} connections, which "
+                f"one process can use up for its streams (CHUNKQS['MAX_PRIVATE_CONNECTIONS'] is "
                 f"{settings.max_private_connections}).",
                 hint="Raise the server's limit, or lower CHUNKQS['MAX_PRIVATE_CONNECTIONS'].",
                 id="chunkqs.W003",
@@ -106,11 +106,11 @@ def check_room(databases: Sequence[str] | None = None, **kwargs: Any) -> Message
 
 
 def check_orders(app_configs: Iterable[Any] | None = None, **kwargs: Any) -> Messages:
-    """Name the models whose own order no index serves, so that each chunk sorts all rows."""
+    """Report models whose own order no index supports, so that each chunk sorts all rows."""
     configs = apps.get_app_configs() if app_configs is None else app_configs
     return [
         checks.Warning(
-            f"No index serves Meta.ordering of {model._meta.label}: keyset_iter() and chunks() "
+            f"No index supports Meta.ordering of {model._meta.label}: keyset_iter() and chunks() "
             f"in this order sort the whole table for each chunk.",
             hint=(
                 f"Add models.Index(fields={list(ordering)!r}) to Meta.indexes, or order walks by "

@@ -47,7 +47,7 @@ class PickledOrigin(NamedTuple):
 class Chunk(list[Row]):
     """A list of rows that knows its number, its position and its queryset.
 
-    It pickles as these, without a query: the rows are its own, the queryset travels as `query`.
+    It pickles as these, without running a query: the queryset is pickled as its `query`.
     """
 
     number: int = 0
@@ -74,24 +74,24 @@ class Chunk(list[Row]):
     def queryset(self) -> QuerySet[Any, Any]:
         """The chunk's key range under the query's own filters: for update(), delete(), count().
 
-        It names the range, not the rows: what has been inserted into the range since is in
-        it, what has left the range or the filter is not. Raises KeysetError as `position`.
+        It is the range, not the rows: rows inserted into the range since are in it, rows that
+        have left the range or the filter are not. Raises KeysetError as `position`.
         """
         return self._needed_origin().queryset.all()
 
     def _needed_origin(self) -> Origin | PickledOrigin:
         if self._origin is None:
             raise KeysetError(
-                "Only a Chunk that came from chunks() over an order has a position and a queryset."
+                "Only a Chunk from chunks() in a total order has a position and a queryset."
             )
         return self._origin
 
     def __getattr__(self, name: str) -> NoReturn:
-        """Raise AttributeError that names the place of a queryset's method."""
+        """Raise AttributeError; for a queryset's method, say where to call it instead."""
         if hasattr(QuerySet, name) and not name.startswith("_"):
             raise AttributeError(
-                f"A Chunk is a list of rows, and has no {name}(). Use chunk.queryset.{name}(), "
-                "which is of the chunk's key range.",
+                f"A Chunk is a list of rows and has no {name}(). Use chunk.queryset.{name}(), "
+                "which covers the chunk's key range.",
                 name=name,
                 obj=self,
             )

@@ -40,17 +40,17 @@ def partitions(queryset: Queries[Any], *, size: int) -> Iterable[Partition]: ...
 def partitions(
     queryset: Queries[Any], n: int | None = None, *, size: int | None = None
 ) -> Iterable[Partition]:
-    """Divide the rows into key ranges that together are the queryset, each row in exactly one.
+    """Divide the rows into key ranges that cover the queryset, each row in exactly one.
 
-    `partitions(n)` returns a list of at most `n` of about equal rows: by the planner's
-    statistics on PostgreSQL, in a few queries at any size of table; elsewhere, and where
-    the statistics say too little, by a COUNT and one query along the index for each.
-    `partitions(size=5000)` returns a lazy iterable of partitions of exactly so many rows,
-    which are counted along the index, one query for each; the last one has what is left.
+    `partitions(n)` returns a list of at most `n` partitions of about as many rows each: by the
+    planner's statistics on PostgreSQL, in a few queries at any table size; elsewhere, and where
+    the statistics are insufficient, by a COUNT and one query along the index for each.
+    `partitions(size=5000)` returns a lazy iterable of partitions of exactly that many rows,
+    counted along the index, one query for each; the last one has the rest.
 
     The first is open at its beginning and the last at its end, so that every row has its
     partition, wherever it is inserted. Each has `.number`, the expected `.rows` and a
-    `.token`, which is also its text. docs/tasks.md has what to do with them.
+    `.token`, which is also its `str()`. docs/tasks.md shows how to use them.
 
     Raises at the call: KeysetError for a query without an order to walk by, TypeError or
     ValueError for other wrong arguments.
@@ -63,13 +63,14 @@ def partitions(
 def partition(queryset: Any, partition: Partition | str) -> QuerySet[Any, Any]:
     """Return the rows of a partition, or of its token, in the order of the keys. No query.
 
-    What is filtered or ordered further is so within the partition. The filters need not be
-    those that the partition was made with; model and order must be the same.
-    Raises InvalidPosition for a token that is none of this model and order, or was changed.
+    Further filters and orders apply within the partition. The filters may differ from those
+    that the partition was made with; model and order must be the same.
+    Raises InvalidPosition for a token of another model or order, or one that was changed.
     """
     keyset = keyset_of(checked_queryset(queryset, "partition"))
-    after, until = KeyRange.of(keyset, partition)
-    return keyset.filter(after, until, connections[planning_alias(keyset.source)])
+    after, until, nullable = KeyRange.of(keyset, partition)
+    connection = connections[planning_alias(keyset.source)]
+    return keyset.with_nulls(nullable).filter(after, until, connection)
 
 
 def parallel(
@@ -85,19 +86,19 @@ def parallel(
 
     The results come as they are ready, or with `ordered=True` in the order of the rows. There
     are `workers` processes, by default one for each core that this process may use; each is
-    started afresh, sets Django up and has connections of its own. With `executor=`, any
-    `concurrent.futures.Executor`, the work is done there: threads, where it waits for others.
+    spawned, sets Django up and has its own connections. With `executor=`, any
+    `concurrent.futures.Executor`, the work runs there: use threads for work that waits.
 
     On PostgreSQL all workers read one snapshot, on other databases the live table, chunk by
     chunk. Each chunk costs one query here, along the index, and one in its worker. Holds at
     most two results for each worker, and in a worker one chunk of `chunk_size` rows, or as
-    many as fit 16 MiB (2,000 at most). The workers end with the loop, however that ends.
+    many as fit 16 MiB (2,000 at most). The workers end when the loop ends, for whatever reason.
 
     Raises at the call: TypeError where `func` or the queryset cannot be pickled,
-    NotSupportedError inside atomic() or in a daemonic process, KeysetError and others as
+    NotSupportedError inside atomic() or in a daemonic process, KeysetError and others like
     `chunks()`. In the loop: what `func` raises, with a note of the partition and its position;
     WorkerDied when a worker was killed; NotSupportedError where the workers' sessions might
-    show other rows than the caller's. docs/tasks.md has the details.
+    see other rows than the caller's. docs/tasks.md has the details.
     """
     checked = checked_queryset(queryset, "parallel")
     keyset_of(checked)

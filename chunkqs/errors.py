@@ -1,4 +1,4 @@
-"""The errors that chunkqs raises on its own account, and its warnings."""
+"""The errors and warnings that are chunkqs's own."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from django.db import OperationalError
 
 
 class ChunkqsError(Exception):
-    """Any error that is chunkqs's own, rather than Django's or the database's."""
+    """The base of the errors that are chunkqs's own, rather than Django's or the database's."""
 
 
 class KeysetError(ChunkqsError):
@@ -14,11 +14,11 @@ class KeysetError(ChunkqsError):
 
 
 class InvalidPosition(ChunkqsError, ValueError):
-    """A token that was not made by chunkqs, not for this order, or was changed on its way."""
+    """A token that chunkqs did not make, that belongs to another order, or that was changed."""
 
 
 class StreamInterrupted(ChunkqsError, OperationalError):
-    """A walk ended before its rows: it lost its connection or transaction, or was closed."""
+    """A walk ended before its rows ran out: it lost its connection, or was closed."""
 
 
 class WorkerDied(ChunkqsError):
@@ -41,6 +41,6 @@ class SlowStartWarning(RuntimeWarning):
 class LargeResultWarning(RuntimeWarning):
     """A result was read into memory as a whole.
 
-    A queryset with more rows than CHUNKQS["WARN_ROWS"], or the rows of a walk that Django sends
-    under ASGI.
+    A queryset with CHUNKQS["WARN_ROWS"] rows or more, or the rows of a walk that Django
+    sends under ASGI.
     """

@@ -1,4 +1,4 @@
-"""An export that the caller holds: bytes that are asked for when they are needed."""
+"""An export that the caller holds: bytes that are fetched when they are needed."""
 
 from __future__ import annotations
 
@@ -28,11 +28,11 @@ ESCAPE = {True: "put an apostrophe before what a spreadsheet would run", False: 
 
 
 class Format(Protocol):
-    """How an export is written."""
+    """The format of an export."""
 
     @property
     def name(self) -> str:
-        """What files of it end with."""
+        """The file name extension."""
 
     @property
     def content_type(self) -> str:
@@ -45,8 +45,9 @@ class Format(Protocol):
 class Export(Lazy[bytes]):
     """The rows of a walk as bytes: lazy, re-iterable, for `for` and `async for`.
 
-    Yields parts of about 64 KiB, each of whole rows. Runs where its rows would: on PostgreSQL
-    the server writes, by COPY; the bytes are the same everywhere. Holds a few parts at a time.
+    Yields parts of about 64 KiB, each of whole rows. Runs on the connection that its rows would:
+    on PostgreSQL the server writes, by COPY; the bytes are the same everywhere. Holds a few
+    parts at a time.
     """
 
     def __init__(self, plan: Plan, form: Format) -> None:
@@ -60,7 +61,7 @@ class Export(Lazy[bytes]):
 
     @property
     def format(self) -> str:
-        """The name of the format, which files of it end with: `csv` or `ndjson`."""
+        """The name of the format, and file name extension: `csv`, `ndjson` or `parquet`."""
         return self._form.name
 
     def _walk(self) -> ExportWalk:

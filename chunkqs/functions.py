@@ -61,10 +61,10 @@ def stream(
     """Walk the rows of one query through a server-side cursor: one consistent snapshot.
 
     Yields what the queryset yields, in its order. The query runs when the first row is
-    asked for. In autocommit on PostgreSQL, MySQL and MariaDB a result that the planner
-    expects to fit one chunk comes by an EXPLAIN and one plain query; a larger one from a
-    read-only transaction on a private connection, which is closed with the run; inside
-    atomic() from a cursor in that transaction. docs/stream.md has the whole table.
+    requested. In autocommit on PostgreSQL, MySQL and MariaDB a result that the planner
+    expects to fit one chunk takes an EXPLAIN and one plain query; a larger one is read in a
+    read-only transaction on a private connection, which is closed when the loop ends; inside
+    atomic() it is read by a cursor in that transaction. docs/stream.md has the whole table.
 
     Holds one chunk: `chunk_size` rows, or as many as fit `max_bytes` bytes (2,000 rows at
     most, the first few at once). On a private connection on PostgreSQL a thread fetches the
@@ -73,11 +73,11 @@ def stream(
     `private=True` insists on a private connection, `private=False` forbids one.
 
     Raises TypeError or ValueError at the call for wrong arguments; at the first row
-    NotSupportedError where `private=True` cannot be had, or inside atomic() on MySQL for a
+    NotSupportedError where `private=True` cannot be assured, or inside atomic() on MySQL for a
     query without an order; StreamInterrupted where the connection or transaction ends
     before the rows do.
     """
-    chunkqs_settings()  # which are wrong at the call, if they are
+    chunkqs_settings()  # raises at the call if they are wrong
     checked = checked_queryset(queryset, "stream")
     checked_choice(private, "private", PRIVATE)
     checked_choice(read_ahead, "read_ahead", READ_AHEAD)
@@ -107,27 +107,27 @@ def keyset_iter(
     Yields what the queryset yields, in its own order or else by primary key. Nothing is
     held open between the chunks, so the walk sees the table as it is at each of them, can
     last for days, and can be resumed: `rows.position` is the token of the last row
-    handed out, `after=token` goes on after it, `until=token` ends with that row.
+    handed out, `after=token` resumes after it, `until=token` ends with that row.
     A walk that fits its first chunk is one query. Where that comes back full, three more follow
     before the first row: `bounded` looks up the last row and ends there, so that rows inserted
     after it don't prolong the walk; the session is read (4 or more queries on MySQL); and an
     EXPLAIN shows whether an index gives the order, else MissingIndexWarning says so.
 
     Outside a transaction a lost connection, a deadlock, a serialisation failure, a recovery
-    conflict or a timeout costs no row: the chunk is asked for again, up to `retries` times
+    conflict or a timeout costs no row: the chunk is queried again, up to `retries` times
     in a row, after growing pauses. A connection is replaced only by one whose session is the
     same. docs/keyset.md has the details.
 
-    `throttle()` is asked before each chunk and returns how many seconds to wait, 0 to go on:
+    `throttle()` is called before each chunk and returns how many seconds to wait, 0 to go on:
     any callable, or one of chunkqs.throttles.
 
     Holds one chunk: `chunk_size` rows, or as many as fit `max_bytes` bytes (2,000 rows at
     most, the first few at once).
 
     Raises at the call: KeysetError for a query without an order to walk by, InvalidPosition
-    for a token that is not of this model and order, TypeError or ValueError for other wrong
-    arguments. In the walk: KeysetError should a chunk not lie after the one before, and the
-    database's own error when the retries are used up or the session cannot be had again.
+    for a token of another model or order, TypeError or ValueError for other wrong
+    arguments. In the walk: KeysetError if a chunk does not come after the one before it, and the
+    database's own error when the retries are used up or the session cannot be restored.
     """
     sizing = Sizing(checked_chunk_size(chunk_size, "chunk_size"), checked_max_bytes(max_bytes))
     return LazyRows(
@@ -150,12 +150,12 @@ def chunks(
 ) -> LazyChunks[Row]:
     """Walk by keyset, as `keyset_iter()` does, and yield the rows in lists, `Chunk`s.
 
-    `size`, or `chunk_size`, is the number of rows in each. Without it they grow up to
-    `max_bytes` bytes; with
-    `target_seconds` they are as large as one turn of the caller's loop gets through in that
-    time, the waits of `throttle` not counted. A chunk has `.number`, `.position` and
-    `.queryset`, its key range as a queryset. One query a chunk, and one at the start if
-    `bounded`. Raises as `keyset_iter()`.
+    `size`, or `chunk_size`, is the number of rows in each. Without it chunks grow while they fit
+    `max_bytes` bytes (2,000 rows at most); with `target_seconds` a chunk has as many rows as one
+    iteration of the caller's loop handles in that time, without the waits of `throttle`.
+
+    A chunk has `.number`, `.position` and `.queryset`, its key range as a queryset. Runs the
+    queries of `keyset_iter()`, and raises what that raises.
     """
     size = one_size(size, chunk_size)
     refuse_both(size, target_seconds)

@@ -16,13 +16,13 @@ from .walks.iterators import WalkIterator
 
 
 class ExportResponse(StreamingHttpResponse):
-    """Sends an export as it is read: `ExportResponse(rows.csv(), filename="events.csv")`.
+    """Send an export as it is read: `ExportResponse(rows.csv(), filename="events.csv")`.
 
-    Right under WSGI and ASGI alike, from sync and from async views: nothing is read into
-    memory. The query begins with the first part that is sent, after ATOMIC_REQUESTS has ended
-    the view's transaction, and never for HEAD. A client that leaves ends the query and frees
-    its connection. `filename` may have any characters; without one the browser makes one up.
-    `as_attachment=False` lets the browser show it. All else goes to StreamingHttpResponse.
+    Works under WSGI and ASGI, from sync and async views, without reading the export into
+    memory. The query runs with the first part that is sent, after ATOMIC_REQUESTS has ended
+    the view's transaction, and never for HEAD. When the client disconnects, the query ends and
+    its connection is freed. `filename` may have any characters; without one the browser chooses.
+    `as_attachment=False` lets the browser show it. Other arguments go to StreamingHttpResponse.
     """
 
     def __init__(

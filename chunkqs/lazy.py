@@ -1,4 +1,4 @@
-"""What the caller holds: rows and chunks that are asked for when they are needed."""
+"""What the caller holds: rows and chunks that are fetched when they are needed."""
 
 from __future__ import annotations
 
@@ -40,14 +40,14 @@ class Lazy(ABC, Generic[Item]):
         self._latest: Walk | None = None
 
     def __iter__(self) -> Iterator[Item]:
-        """Begin a walk. Its first query runs when the first row is asked for."""
+        """Begin a walk. Its first query runs when the first row is requested."""
         self._latest = walk = self._walk()
         iterator: WalkIterator[Item] = WalkIterator.of(walk)
         self._begun.note(iterator)
         return iterator
 
     def __aiter__(self) -> AsyncIterator[Item]:
-        """Begin a walk from a coroutine: the same queries, in Django's thread for them."""
+        """Begin a walk from a coroutine: the same queries, run in Django's thread for sync code."""
         self._latest = walk = self._walk()
         iterator: AsyncWalkIterator[Item] = AsyncWalkIterator(walk)
         self._begun.note(iterator)
@@ -55,7 +55,7 @@ class Lazy(ABC, Generic[Item]):
 
     @abstractmethod
     def _walk(self) -> Walk:
-        """Return a walk that is to be begun."""
+        """Return a new walk."""
 
     def __enter__(self) -> Self:
         """Open a scope: its end ends the walks that were begun in it, in this thread or task."""
@@ -74,9 +74,9 @@ class Lazy(ABC, Generic[Item]):
     def close(self) -> None:
         """End every walk that was begun here, with its cursor and private connection.
 
-        The iterator of one whose rows have not run out raises StreamInterrupted when it is
-        asked for more. A walk also ends by itself: when its rows run out, on `break`, on an
-        exception and when its iterator is dropped. A later `iter()` begins a new one.
+        An iterator whose rows have not run out raises StreamInterrupted at the next row. A walk
+        also ends by itself: when its rows run out, on `break`, on an exception and when its
+        iterator is dropped. A later `iter()` begins a new one.
         """
         self._begun.interrupt_all()
 
@@ -88,7 +88,7 @@ class Lazy(ABC, Generic[Item]):
     def position(self) -> str | None:
         """The token of the last row that the latest walk handed out; None before the first.
 
-        Give it to `after=` to resume the walk after that row. No query.
+        Pass it as `after=` to resume the walk after that row. No query.
         Raises KeysetError on a `stream()`, whose rows have no position.
         """
         self._plan.needed_keyset()
@@ -96,9 +96,9 @@ class Lazy(ABC, Generic[Item]):
         return None if position is None else self._plan.token(position)
 
     def count(self) -> int:
-        """Return how many rows there are: one exact COUNT.
+        """Return the number of rows: one exact COUNT.
 
-        It is kept for as long as the latest walk goes on, and never longer.
+        It is cached while the latest walk runs, and never longer.
         """
         walk = self._latest
         if walk is None or not walk.is_going:
@@ -112,7 +112,7 @@ class Lazy(ABC, Generic[Item]):
         return await sync_to_async(self.count)()
 
     def estimate(self) -> int:
-        """Return about how many rows there are, by the planner's statistics.
+        """Return the approximate number of rows, from the planner's statistics.
 
         One EXPLAIN on PostgreSQL, MySQL and MariaDB, in milliseconds at any size; an
         exact COUNT elsewhere.
@@ -125,7 +125,7 @@ class Lazy(ABC, Generic[Item]):
         return await sync_to_async(self.estimate)()
 
     def exists(self) -> bool:
-        """Return whether there is any row: one EXISTS."""
+        """Return whether there are any rows: one EXISTS."""
         return self._plan.rows().exists()
 
     def __bool__(self) -> bool:
@@ -143,23 +143,23 @@ class Lazy(ABC, Generic[Item]):
 
     @property
     def ordered(self) -> bool:
-        """Whether the rows come in an order: by keyset always."""
+        """Whether the rows have an order: by keyset always."""
         return self._plan.keyset is not None or self._plan.queryset.ordered
 
     @property
     def query(self) -> Query:
-        """The query of the same rows, to be looked at or pickled."""
+        """The query of the same rows, for inspection or pickling."""
         return self._plan.rows().query
 
     def all(self) -> Self:
-        """Return the same rows afresh, of which nothing was begun."""
+        """Return the same rows as a new object, on which no walk has begun."""
         return type(self)(self._plan)
 
     def __copy__(self) -> Self:
         return self.all()
 
     def __getattr__(self, name: str) -> Any:
-        """Raise AttributeError that names the place of a queryset's method."""
+        """Raise AttributeError; for a queryset's method, say where to call it instead."""
         if name in STATE_THAT_FORMS_READ:
             return getattr(self._plan.queryset, name)
         if hasattr(QuerySet, name) and not name.startswith("_"):
@@ -184,16 +184,16 @@ class Lazy(ABC, Generic[Item]):
         """Refuse to be pickled: that would run the query, and hold all its rows."""
         raise TypeError(
             f"A {type(self).__name__} cannot be pickled: it reads from a connection of this "
-            "process. Pickle the queryset's `query`, or hand on a position of keyset_iter()."
+            "process. Pickle the queryset's `query`, or pass on a position of keyset_iter()."
         )
 
 
 class LazyRows(Exportable, Lazy[Row]):
     """The rows of a walk: sized, re-iterable and lazy, in place of a queryset in a loop.
 
-    Holds one chunk of rows at a time. `len()` and `count()` ask for an exact COUNT,
-    `bool()` for an EXISTS, an index or slice for a query of its own; indexes that go up by one
-    are served from a walk. `list()` calls `len()` first, write `list(iter(rows))` to save that.
+    Holds one chunk of rows at a time. `len()` and `count()` run an exact COUNT, `bool()` an
+    EXISTS, an index or slice its own query; indexes that increase by one are served from a
+    walk. `list()` calls `len()` first: write `list(iter(rows))` to avoid that.
     """
 
     def _walk(self) -> Walk:
@@ -232,7 +232,7 @@ class LazyRows(Exportable, Lazy[Row]):
         return iter(self)
 
     def __reversed__(self) -> Iterator[Row]:
-        """Walk the same rows from the other end. TypeError where they have no order."""
+        """Walk the same rows in reverse order. Raise TypeError where they have none."""
         backwards = Walk(self._plan.reverse(), rows_themselves)
         iterator: WalkIterator[Row] = WalkIterator.of(backwards)
         self._begun.note(iterator)
@@ -245,7 +245,7 @@ class LazyRows(Exportable, Lazy[Row]):
         chunk_size: int | None = None,
         target_seconds: float | None = None,
     ) -> LazyChunks[Row]:
-        """Return the same rows as lists, `Chunk`s, by the same way of reading.
+        """Return the same rows as lists, `Chunk`s, read in the same way.
 
         From `stream()` they come through one cursor, and in a total order: the primary
         key is added to the query's own, so that every chunk is a range of keys.
@@ -263,7 +263,7 @@ class LazyRows(Exportable, Lazy[Row]):
     def progress(self, **options: Any) -> Progress[Row]:
         """Walk the rows, with `for` or `async for`, under a progress bar.
 
-        Its total is the estimate, and at the end the true number. `options` go to tqdm, which
+        Its total is the estimate, and at the end the exact number. `options` go to tqdm, which
         the extra `chunkqs[progress]` installs.
         """
         return Progress(self, lambda row: 1, options)
@@ -286,8 +286,8 @@ class LazyChunks(Lazy[Chunk[Row]]):
         size = self._plan.sizing.chunk_size
         if size is None:
             raise TypeError(
-                "The number of chunks is known beforehand only where their size is fixed: "
-                "use chunks(size), or count() for the number of rows."
+                "len() of chunks() needs a fixed size: use chunks(size), or count() for the "
+                "number of rows."
             )
         return ceil(self.count() / size)
 

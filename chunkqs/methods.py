@@ -26,7 +26,7 @@ Result = TypeVar("Result")
 if TYPE_CHECKING:
 
     class ChunkedMethods:
-        """Walk the rows, divide them into partitions, work on them in parallel."""
+        """Walk the rows, divide them into partitions, process them in parallel."""
 
         def stream(
             self: Queries[Row],

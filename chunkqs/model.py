@@ -1,4 +1,4 @@
-"""The model mixin. Importing this module needs Django's apps, as every model does."""
+"""The model mixin. Importing this module needs Django's apps to be loaded, like every model."""
 
 from __future__ import annotations
 

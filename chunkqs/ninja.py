@@ -18,20 +18,20 @@ from .paginator import KeysetPage, KeysetPaginator
 class KeysetPagination(AsyncPaginationBase):
     """Pages with `next`, `previous` and `results`, as ninja's CursorPagination has them.
 
-    The order is the queryset's own. One query a page. A cursor that was changed, or is of
-    another order, is a 422, as ninja's own are.
+    The order is the queryset's own. One query a page. A cursor that was changed, or belongs
+    to another order, is a 422, as with ninja's own.
     """
 
     items_attribute = "results"
 
     class Input(Schema):
-        """What the client sends."""
+        """The parameters of a request."""
 
         page_size: int | None = None
         cursor: str | None = None
 
     class Output(Schema):
-        """What it gets, `next` and `previous` being URLs."""
+        """The response; `next` and `previous` are URLs."""
 
         previous: str | None
         next: str | None

@@ -1,4 +1,4 @@
-"""Pages by position: as Django's Paginator is used, at the same cost on every page."""
+"""Pages by position: used like Django's Paginator, at the same cost on every page."""
 
 from __future__ import annotations
 
@@ -76,11 +76,12 @@ class KeysetPage(Sequence[Row]):
 
 
 class KeysetPaginator(Generic[Row]):
-    """Divide a queryset into pages of `per_page` rows, in any order that keyset_iter() takes.
+    """Divide a queryset into pages of `per_page` rows, in any order that keyset_iter() accepts.
 
-    A page costs one query, of one row more than it shows, at any depth; and one more where
-    it reaches from values to NULLs in the first column of the order. `prefetch_related()`
-    adds its own. No query runs before a page is asked for.
+    A page costs one query, of one row more than it shows, at any depth. (`select_for_update()`
+    takes two where a page spans values and NULLs in the first column of the order, and so do
+    long texts on MySQL.) `prefetch_related()` adds its own. No query runs before a page is
+    requested.
 
     Raises at the call: KeysetError for a query without an order to page by, TypeError or
     ValueError for other wrong arguments.
@@ -95,7 +96,7 @@ class KeysetPaginator(Generic[Row]):
         """Return the page that `token` names, read by one query; without one, the first page.
 
         "first" and "last" name the pages at the ends. Raises InvalidPosition, before the
-        query, for what is no token of this model and order.
+        query, for anything that is not a token of this model and order.
         """
         backward = token == LAST or (isinstance(token, str) and token.startswith(BACKWARD))
         start = None if token in (None, "", FIRST, LAST) else self._position(token, backward)
@@ -115,7 +116,7 @@ class KeysetPaginator(Generic[Row]):
         )
 
     def get_page(self, token: Any) -> KeysetPage[Row]:
-        """Return the page that `token` names; the first page for what is no token."""
+        """Return the page that `token` names; the first page for anything that is not a token."""
         try:
             return self.page(token)
         except InvalidPosition:
@@ -130,7 +131,7 @@ class KeysetPaginator(Generic[Row]):
         return await sync_to_async(self.get_page)(token)
 
     def estimate(self) -> int:
-        """Return about how many rows there are on all pages, by the planner's statistics.
+        """Return the approximate number of rows on all pages, from the planner's statistics.
 
         One EXPLAIN on PostgreSQL, MySQL and MariaDB; an exact COUNT elsewhere.
         """

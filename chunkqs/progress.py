@@ -12,7 +12,7 @@ Item = TypeVar("Item")
 
 
 class Progress(Generic[Item]):
-    """A walk whose bar counts rows: of an estimated number, and of the true one at its end."""
+    """A walk under a bar that counts rows; its total is estimated until the end."""
 
     def __init__(
         self, lazy: Lazy[Item], rows_of: Callable[[Item], int], options: dict[str, Any]
@@ -46,7 +46,7 @@ class Progress(Generic[Item]):
         return self._tqdm(**{"total": total, "unit": " rows", **self._options})
 
     def _complete(self, bar: Any) -> None:
-        """Show all of the rows as all of them, whatever was estimated."""
+        """Replace the estimated total by the exact one."""
         bar.total = bar.n
         bar.refresh()
 

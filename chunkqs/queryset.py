@@ -33,10 +33,10 @@ MYPY = False
 
 
 class ChunkedQuerySetMixin(ChunkedMethods, NoticesWholeResults):
-    """Puts `stream()`, `keyset_iter()` and `chunks()` onto any QuerySet class."""
+    """Add `stream()`, `keyset_iter()`, `chunks()` and the others to any QuerySet class."""
 
     def whole_result_read(self, rows: int) -> None:
-        """Warn at the line of the loop, with the word that it lacks."""
+        """Warn at the line of the loop, with the method to use."""
         model: type[models.Model] = self.model  # type: ignore[attr-defined]
         warn(
             f"{rows:,} rows of {model._meta.label} were read into memory at once "
@@ -74,7 +74,7 @@ class ChunkedQuerySet(ChunkedQuerySetMixin, models.QuerySet[AnyModel, Row]):
 
 
 class ChunkedManagerMixin(ChunkedMethods):
-    """Puts the same methods onto any manager, and onto every queryset that it gives out."""
+    """Add the same methods to any manager, and to every queryset that it returns."""
 
     def get_queryset(self) -> Any:
         """Return the manager's own queryset, with the chunked methods."""

@@ -18,12 +18,11 @@ from .paginator import KeysetPage, KeysetPaginator
 class KeysetPagination(CursorPagination):
     """CursorPagination that loses no row: any order, ties and NULLs, at any depth.
 
-    Attributes, response, links, template and schema are those of CursorPagination, save that
-    `ordering` may be left out: the queryset's own order is then used, or else the primary
-    key. It also takes related fields and expressions. An OrderingFilter of the view has
-    precedence. One query a page. A cursor that was changed, or is of another order, is
-    a 404; a page of results in an order that the client chose and that no page can be read
-    in, such as JSON, a 400.
+    Attributes, response, links, template and schema are those of CursorPagination, except that
+    `ordering` is optional: without it the queryset's own order is used, or else the primary
+    key. It also accepts related fields and expressions. An OrderingFilter of the view has
+    precedence. One query a page. A cursor that was changed, or belongs to another order, is
+    a 404; an order that the client chose and that cannot be paged, such as JSON, a 400.
     """
 
     ordering: str | Sequence[Any] | None = None
@@ -66,7 +65,7 @@ class KeysetPagination(CursorPagination):
         return _terms(_filter_ordering(request, queryset, view) or self.ordering)
 
     def get_page_size(self, request: Any) -> int | None:
-        """Return the page size that the request asks for, as far as `max_page_size` allows."""
+        """Return the page size that the request asks for, at most `max_page_size`."""
         page_size: int | None = super().get_page_size(request)
         return page_size and min(page_size, MOST)
 

@@ -14,9 +14,8 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.signals import setting_changed
 from django.utils.module_loading import import_string
 
-#: Private connections at a time, by process and alias. Beyond a few, more of them stream no
-#: more rows a second: building the rows takes the interpreter. A server takes 100 connections
-#: unless it is told otherwise.
+#: Private connections at a time, by process and alias. More than a few don't stream more rows a
+#: second: building the rows holds the GIL. A PostgreSQL server allows 100 connections by default.
 MAX_PRIVATE_CONNECTIONS = 4
 
 #: Seconds that a count in the admin may take before the planner is asked instead.
@@ -24,7 +23,7 @@ COUNT_SECONDS = 0.2
 
 
 class ChunkqsSettings(NamedTuple):
-    """What `CHUNKQS` says, with the defaults of what it does not say."""
+    """The values of `CHUNKQS`, with defaults for missing keys."""
 
     trusted_engines: frozenset[str] = frozenset()
     max_private_connections: int = MAX_PRIVATE_CONNECTIONS
@@ -34,7 +33,7 @@ class ChunkqsSettings(NamedTuple):
 
 @cache
 def chunkqs_settings() -> ChunkqsSettings:
-    """Return the settings; raise ImproperlyConfigured where they are not what they should be."""
+    """Return the settings; raise ImproperlyConfigured where they are wrong."""
     given = getattr(settings, "CHUNKQS", {})
     if not isinstance(given, dict):
         raise ImproperlyConfigured(f"CHUNKQS must be a dictionary, not {given!r}.")
@@ -78,7 +77,7 @@ def _number(least: int) -> Callable[[str, Any], int]:
     def read(key: str, value: Any) -> int:
         if isinstance(value, bool) or not isinstance(value, int) or value < least:
             raise ImproperlyConfigured(
-                f"CHUNKQS[{key!r}] must be a whole number from {least} on, not {value!r}."
+                f"CHUNKQS[{key!r}] must be a whole number, {least} or more, not {value!r}."
             )
         return value
 

@@ -1,9 +1,9 @@
-"""What tests of your own need: walks that a test has left are ended before the next one.
+"""For your own tests: end the walks that a test has left open before the next test.
 
-A failed test is kept, with its local variables, and so may be an iterator of a stream in it: a
-transaction that is still open, which the flush after a transactional test would wait for. With
-pytest nothing is to be done: a plugin that pytest finds by itself calls `close_all()` after each
-test of a committing kind. For other runners there is `ClosesWalks`.
+A failed test's traceback keeps its local variables alive, and with them perhaps the iterator of a
+stream: an open transaction that the flush after a transactional test would wait for. With pytest
+there is nothing to do: a plugin that pytest finds by itself calls `close_all()` after each test
+that commits. For other runners there is `ClosesWalks`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ else:
 def close_all() -> None:
     """End every walk of this process, with its cursor and private connection. No query.
 
-    An iterator that is still held raises StreamInterrupted when it is asked for more.
+    An iterator that is still held raises StreamInterrupted at its next row.
     """
     for walk in list(WALKS):
         walk.close()
@@ -31,6 +31,6 @@ class ClosesWalks(Base):
     """A mixin for `TransactionTestCase`: ends the walks of a test before Django flushes."""
 
     def setUp(self) -> None:
-        """Have the walks ended after `tearDown()`, and before the flush."""
+        """Register the end of the walks: after `tearDown()`, and before the flush."""
         super().setUp()
         self.addCleanup(close_all)

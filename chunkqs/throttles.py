@@ -1,8 +1,7 @@
-"""What keeps a walk from asking too much of the database: for `throttle=` of chunks().
+"""Throttles, which limit the load of a walk: for `throttle=` of chunks() and keyset_iter().
 
-A throttle is any callable. It is asked before each chunk, and returns how many seconds to wait;
-0 is to go on at once. One whose `asks_again` is true is asked again after each wait, until it
-returns 0.
+A throttle is any callable. It is called before each chunk and returns how many seconds to wait,
+or 0. One whose `asks_again` is true is called again after each wait, until it returns 0.
 """
 
 from __future__ import annotations
@@ -20,24 +19,24 @@ from .databases import database_of
 
 
 class Throttle(ABC):
-    """A throttle with a memory of the walk that it is asked for."""
+    """A throttle with state of its own for each walk."""
 
     asks_again = False
-    """Whether to ask again after a wait, until the answer is 0."""
+    """Whether to call it again after a wait, until it returns 0."""
 
     @abstractmethod
     def __call__(self) -> float:
         """Return how many seconds to wait before the next chunk."""
 
     def fresh(self) -> Self:
-        """Return a throttle like this for a walk that begins."""
+        """Return a copy for a new walk."""
         return copy(self)
 
 
 class DutyCycle(Throttle):
-    """Works for a share of the time: `DutyCycle(0.25)` waits three times as long as it works.
+    """Work for a share of the time: `DutyCycle(0.25)` waits three times as long as it works.
 
-    What counts as work is a whole turn of the loop, the query and what is done with its rows.
+    Work is a whole iteration of the loop: the query and what the caller does with its rows.
     """
 
     def __init__(self, share: float) -> None:
@@ -53,7 +52,7 @@ class DutyCycle(Throttle):
         self._resumed: float | None = None
 
     def __call__(self) -> float:
-        """Return the seconds that go with the turn that has ended."""
+        """Return the pause that matches the iteration that has ended."""
         now = time.monotonic()
         worked = 0.0 if self._resumed is None else max(0.0, now - self._resumed)
         pause = worked * (1 - self.share) / self.share
@@ -62,10 +61,9 @@ class DutyCycle(Throttle):
 
 
 class Condition(Throttle):
-    """Waits as long as a figure that the database gives is above a limit.
+    """Wait while a figure that the database reports is above a limit.
 
-    The figure is asked for at most once in `interval` seconds, by one small query on the
-    connection `using`.
+    The figure is queried at most once in `interval` seconds, on the connection `using`.
     """
 
     asks_again = True
@@ -109,10 +107,10 @@ class Condition(Throttle):
 
 
 class ReplicaLag(Condition):
-    """Waits while a replica is more than `seconds` behind.
+    """Wait while a replica is more than `seconds` behind.
 
-    `using` names the replica. On PostgreSQL it may as well be the primary, which knows how far
-    behind the slowest of its streaming replicas is.
+    `using` is the alias of the replica. On PostgreSQL it may also be that of the primary, which
+    knows the lag of its slowest streaming replica.
     """
 
     def __init__(
@@ -122,12 +120,12 @@ class ReplicaLag(Condition):
         _refuse_without(database_of(connections[using]).knows_replication_lag, self)
 
     def measure(self) -> float:
-        """Return the seconds behind."""
+        """Return the lag in seconds."""
         return database_of(connections[self.using]).replication_lag()
 
 
 class ActiveQueries(Condition):
-    """Waits while more than `limit` other queries run on the server's database."""
+    """Wait while more than `limit` other queries run in the database."""
 
     def __init__(self, limit: int, using: str = DEFAULT_DB_ALIAS, *, interval: float = 1.0) -> None:
         super().__init__(limit, using, interval=interval)

@@ -21,9 +21,9 @@ else:
 class KeysetListView(BaseView):
     """A ListView that pages with KeysetPaginator: the same cost on page 1 and 100,000.
 
-    `?page=` takes a token. A token that is not of this model and order is a 404. The context
-    is that of ListView; in templates write `page_obj.next_token` in the place of
-    `page_obj.next_page_number`, and `page_obj.previous_token` likewise.
+    `?page=` takes a token. A token of another model or order is a 404. The context
+    is that of ListView; in templates write `page_obj.next_token` and `page_obj.previous_token`
+    instead of `page_obj.next_page_number` and `page_obj.previous_page_number`.
     """
 
     paginator_class: Any = KeysetPaginator

@@ -6,6 +6,7 @@ version of the application has dropped.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Collection, Iterable
 from typing import NamedTuple
@@ -54,13 +55,19 @@ def remember(
     """Remember that columns are proven to have no NULL, or are not."""
     if len(ANSWERS) >= MOST_ANSWERS:
         ANSWERS.clear()
-    answer = Answer(is_proven, time.monotonic() + LIFETIME)
+    # To take a column for one with NULLs is right at any time, only slower.
+    answer = Answer(is_proven, time.monotonic() + LIFETIME if is_proven else math.inf)
     for column in columns:
         ANSWERS[_key(connection, column)] = answer
 
 
 def _key(connection: BaseDatabaseWrapper, column: TableColumn) -> tuple[str, str, TableColumn]:
     return connection.alias, str(connection.settings_dict["NAME"]), column
+
+
+def ask_unknown(connection: BaseDatabaseWrapper, columns: Collection[TableColumn]) -> None:
+    """Ask the catalogue of columns of which nothing is remembered: one query, if there are any."""
+    ask(connection, set(columns) - known(connection, columns).keys())
 
 
 def ask(connection: BaseDatabaseWrapper, columns: Collection[TableColumn]) -> None:

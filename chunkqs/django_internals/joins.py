@@ -51,5 +51,5 @@ def _model_of(join: Any) -> type[Model]:
             return cast(type[Model], model)
     raise KeysetError(
         f"A walk by keyset cannot follow this query: the relation {rel.name!r} joins the table "
-        f"{join.table_name!r}, of which no model tells the primary key. Use stream() instead."
+        f"{join.table_name!r}, whose primary key no model declares. Use stream() instead."
     )

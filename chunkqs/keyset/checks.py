@@ -61,19 +61,19 @@ def _distinct(values: list[Any]) -> Collection[Any]:
 def unexpected_null(keyset: Keyset, column: KeyColumn) -> KeysetError:
     """Return the error for a NULL where the model declares that there is none."""
     return KeysetError(
-        f"The walk of {_label(keyset)} met a NULL in {name_of(column.expression)}, which is "
-        "declared to have none, so that its rows have no place. Declare the field with "
-        f"null=True, or order by another column.{ADVICE}"
+        f"The walk of {_label(keyset)} found a NULL in {name_of(column.expression)}, which "
+        "the model declares with null=False: such rows have no place in the order. Declare the "
+        f"field with null=True, or order by another column.{ADVICE}"
     )
 
 
 def repeated(keyset: Keyset) -> KeysetError:
     """Return the error for two rows at one position."""
     return KeysetError(
-        f"The walk of {_label(keyset)} did not get ahead: two rows are at one position of its "
-        f"order ({_names(keyset)}). Columns that are declared unique, or the primary key, may "
-        "repeat, as in a view; a function or a join may repeat a row; or a value does not equal "
-        f"itself. Order by columns that tell all rows apart.{ADVICE}"
+        f"The walk of {_label(keyset)} did not advance: two rows share one position of its order "
+        f"({_names(keyset)}). A column that is declared unique, or the primary key, repeats, as in "
+        "a view; or a function or join repeats a row; or a value does not equal itself. Order by "
+        f"columns that are unique together.{ADVICE}"
     )
 
 
@@ -82,16 +82,16 @@ def lost(keyset: Keyset) -> KeysetError:
     return KeysetError(
         f"The walk of {_label(keyset)} would lose rows: by the database's comparison, the row "
         f"after a chunk is not after it in the order ({_names(keyset)}). Columns that are "
-        f"declared unique may repeat. Order by columns that tell all rows apart.{ADVICE}"
+        f"declared unique may repeat. Order by columns that are unique together.{ADVICE}"
     )
 
 
 def not_at_its_position(keyset: Keyset) -> KeysetError:
     """Return the error for a row that is not found by its own position."""
     return KeysetError(
-        f"The walk of {_label(keyset)} would lose rows: the database does not find the row that "
-        f"ended the first chunk by its position in the order ({_names(keyset)}). A value of it "
-        f"does not compare as what it is read as. Order by other columns.{ADVICE}"
+        f"The walk of {_label(keyset)} would lose rows: the database does not find the last row of "
+        f"the first chunk by its position in the order ({_names(keyset)}). A value there does not "
+        f"compare equal to what was read. Order by other columns.{ADVICE}"
     )
 
 
@@ -99,16 +99,16 @@ def incomparable(keyset: Keyset, error: Exception) -> KeysetError:
     """Return the error for an order whose values the database doesn't compare."""
     return KeysetError(
         f"A walk by keyset cannot follow the order of {_label(keyset)} ({_names(keyset)}): the "
-        f"database does not compare a value of it with its text ({str(error).strip()}).{ADVICE}"
+        f"database cannot compare a value there with its text ({str(error).strip()}).{ADVICE}"
     )
 
 
 def went_back(keyset: Keyset) -> KeysetError:
     """Return the error for a chunk that does not come after the one before."""
     return KeysetError(
-        f"The walk of {_label(keyset)} did not get ahead: a chunk is not after the one before in "
-        f"the order ({_names(keyset)}), by the database's comparison. A value of it does not "
-        f"compare as what it is read as, or changes from query to query.{ADVICE}"
+        f"The walk of {_label(keyset)} did not advance: by the database's comparison, a chunk is "
+        f"not after the one before it in the order ({_names(keyset)}). A value there does not "
+        f"compare equal to what was read, or changes from query to query.{ADVICE}"
     )
 
 
@@ -125,8 +125,8 @@ def left_scope(keyset: Keyset, began: Scope, now: Scope) -> KeysetError:
     """Return the error for a walk that goes on in another tenant than it began in."""
     return KeysetError(
         f"The walk of {_label(keyset)} began in another tenant, schema or role ({began.value}) "
-        f"than it goes on in ({now.value}), whose rows are others. Go back to where it began "
-        "before the next chunk is read, and resume it by after= and its position; or use "
+        f"than the connection is in now ({now.value}), where other rows are visible. Return to the "
+        "first before the next chunk is read, and resume with after= and the position; or use "
         "stream(), which reads all rows by one query."
     )
 

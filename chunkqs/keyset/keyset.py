@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
@@ -65,9 +65,22 @@ class Keyset:
         self, start: Position | None, end: Position | None, connection: BaseDatabaseWrapper
     ) -> Keyset:
         """Return the same order of only the rows after `start` up to and with `end`."""
-        columns = with_nulls(self.columns, disproven(self.columns, connection))
+        columns = self.as_known(connection).columns
         ranges = between(columns, start, end, database_of(connection))
         return replace(self, source=restrict(self.source, ranges))
+
+    def as_known(self, connection: BaseDatabaseWrapper) -> Keyset:
+        """Return the same order, with columns that can be NULL where that is known. No query."""
+        return self.with_nulls(disproven(self.columns, connection))
+
+    def with_nulls(self, places: Collection[int]) -> Keyset:
+        """Return the same order, with columns at some places that can be NULL."""
+        return replace(self, columns=with_nulls(self.columns, places))
+
+    @property
+    def nullable(self) -> tuple[int, ...]:
+        """The places of the columns that can be NULL."""
+        return tuple(place for place, column in enumerate(self.columns) if column.nullable)
 
     def filter(
         self, start: Position | None, end: Position | None, connection: BaseDatabaseWrapper

@@ -58,7 +58,7 @@ class Lessons:
         for number, (column, column_type) in enumerate(zip(columns, types, strict=True)):
             transport = database.transport(column_type, before[number])
             if transport is None:
-                reason = "is not read again as the value that it was written from"
+                reason = "does not come back from the driver unchanged"
                 raise inexact(column, database.type_name(column_type), reason)
             if database.is_doubtful(column_type):
                 self.doubtful[number] = column_type

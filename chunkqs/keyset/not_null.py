@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -37,7 +37,7 @@ def disproven(columns: Sequence[KeyColumn], connection: BaseDatabaseWrapper) -> 
     return frozenset(places)
 
 
-def with_nulls(columns: Sequence[KeyColumn], places: frozenset[int]) -> tuple[KeyColumn, ...]:
+def with_nulls(columns: Sequence[KeyColumn], places: Collection[int]) -> tuple[KeyColumn, ...]:
     """Return key columns, those at some places as such that can be NULL."""
     if not places:
         return tuple(columns)

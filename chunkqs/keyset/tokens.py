@@ -55,11 +55,11 @@ def decode(signature: str, token: object, kind: Kind = POSITION) -> Position:
     model, ordering = _split(_digests(signature))
     token_model, token_ordering = _split(content[: 2 * DIGEST])
     if token_model != model:
-        raise InvalidPosition(f"The token is of another model: {_short(token)}.")
+        raise InvalidPosition(f"The token belongs to another model: {_short(token)}.")
     if token_ordering != ordering:
         raise InvalidPosition(
-            f"The token is of another ordering: {_short(token)}. A token goes with the order "
-            "of the rows that it came from."
+            f"The token belongs to another ordering: {_short(token)}. Use it with the "
+            "order_by() that it was made with."
         )
     return tuple(_read(value) for value in json.loads(content[2 * DIGEST :]))
 

@@ -66,11 +66,11 @@ def refuse_column(expression: Any, connection: BaseDatabaseWrapper) -> None:
     if expression.contains_over_clause:
         raise refusal("order by a window function", "its value depends on all rows")
     if returns_rows(expression):
-        raise refusal("order by a function that returns a set", "it makes several rows of one")
+        raise refusal("order by a function that returns a set", "it turns one row into several")
     if any(_is_volatile(part) for part in flattened(expression)):
         raise refusal(
             "random order" if _is_random(expression) else "order by the current time",
-            "the order is another in each query",
+            "the order differs in each query",
         )
     database = database_of(connection)
     if database.compares_json_by_value and JSON_CALL.search(_sql_of(expression)):
@@ -106,7 +106,7 @@ def refuse_repeats(info: QueryInfo, ordering: Iterable[Any]) -> None:
             raise refusal(
                 f"{'groups' if info.is_grouped else 'distinct()'} with {name_of(expression)} of a "
                 "to-many relation",
-                "the key does not tell its rows apart",
+                "the key does not identify its rows",
             )
 
 

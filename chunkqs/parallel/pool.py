@@ -79,8 +79,8 @@ class WorkerPool:
     def submit(self, task: Task) -> Future[Outcome]:
         """Let a worker take the task up."""
         slot = next(n for n, one in enumerate(self._futures) if one is None or one.done())
-        self._tasks[slot] = task
-        self._futures[slot] = future = self._executor.submit(_run, slot, task)
+        future = self._executor.submit(_run, slot, task)  # raises where a worker has died
+        self._tasks[slot], self._futures[slot] = task, future
         return future
 
     def death(self, keyset: Keyset) -> WorkerDied:

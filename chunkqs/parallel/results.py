@@ -19,6 +19,7 @@ from ..keyset.keyset import keyset_of
 from ..keyset.query import KeysetQuery
 from ..partitions.boundaries import boundaries
 from ..partitions.partition import KeyRange
+from ..partitions.ranges import as_proven
 from ..sources.sizing import FixedSize, Sizing, row_bound
 from ..walks.missing_index import warn_of_missing_index
 from .job import Job, Outcome, Task, View, Walk, described_session, refusal
@@ -135,13 +136,20 @@ class Run:
         given: dict[Future[Outcome], Task] = {}
         while True:
             while len(given) < self._most and (task := next(tasks, None)):
-                given[self._workers.submit(task)] = task
+                given[self._submitted(task)] = task
             if not given:
                 return
             future = self._next_done(given)
             outcome = self._outcome(future, given.pop(future))
             self._sizes.learn(outcome.row_bytes)
             yield from outcome.results
+
+    def _submitted(self, task: Task) -> Future[Outcome]:
+        try:
+            return self._workers.submit(task)
+        except Exception as error:
+            self._raise_death(error)
+            raise
 
     def _next_done(self, given: dict[Future[Outcome], Task]) -> Future[Outcome]:
         if self._ordered:
@@ -153,14 +161,20 @@ class Run:
         try:
             return future.result()
         except Exception as error:
-            if isinstance(self._workers, WorkerPool) and is_pool_broken(error):
-                raise self._workers.death(self._keyset) from None
+            self._raise_death(error)
             error.add_note(task.note(self._keyset))
             raise
 
+    def _raise_death(self, error: Exception) -> None:
+        """Raise WorkerDied for the error of a pool whose worker has died."""
+        if isinstance(self._workers, WorkerPool) and is_pool_broken(error):
+            raise self._workers.death(self._keyset) from None
+
     def _tasks(self) -> Iterator[Task]:
         """Look up the end of one range after the other, along the index."""
-        found = boundaries(self._keyset, self._connection, _rows_of(self._sizes))
+        with self._reading():
+            keyset = as_proven(self._keyset, self._connection)
+        found = boundaries(keyset, self._connection, _rows_of(self._sizes))
         after = None
         for number in count():
             with self._reading():
@@ -170,7 +184,8 @@ class Run:
             if number == 1:
                 statement = next(self._query.statements(after, None))(boundary.rows)
                 warn_of_missing_index(self._keyset, self._connection, statement)
-            yield Task(number, KeyRange(after, boundary.position), boundary.rows)
+            key_range = KeyRange(after, boundary.position, keyset.nullable)
+            yield Task(number, key_range, boundary.rows)
             after = boundary.position
 
 

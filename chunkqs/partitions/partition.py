@@ -29,15 +29,21 @@ class KeyRange(NamedTuple):
 
     after: Position | None = None
     until: Position | None = None
+    nullable: tuple[int, ...] = ()
+    """The places of key columns that can be NULL, whatever the model declares."""
 
     def partition(self, keyset: Keyset, number: int, rows: int) -> Partition:
         """Return the range as a partition, which is bound to the keyset's model and order."""
-        content = (number, rows, self.after, self.until)
+        content = (number, rows, self.after, self.until, self.nullable)
         return Partition(number, rows, encode(keyset.signature, content, PARTITION))
 
     @classmethod
     def of(cls, keyset: Keyset, partition: Partition | object) -> KeyRange:
         """Read a partition or its token; InvalidPosition where it is none of this keyset's."""
         token = partition.token if isinstance(partition, Partition) else partition
-        _, _, after, until = decode(keyset.signature, token, PARTITION)
-        return cls(None if after is None else tuple(after), None if until is None else tuple(until))
+        _, _, after, until, nullable = decode(keyset.signature, token, PARTITION)
+        return cls(
+            None if after is None else tuple(after),
+            None if until is None else tuple(until),
+            tuple(nullable),
+        )

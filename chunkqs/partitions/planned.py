@@ -42,6 +42,7 @@ def planned(keyset: Keyset, connection: BaseDatabaseWrapper, parts: int) -> list
     table = table_keyset(keyset)
     if table is None:
         return None
+    table = table.with_nulls(keyset.nullable)
     pinned = keyset.info.pinned
     free = [column for column in table.columns if column.expression not in pinned]
     base = table.info.base_alias

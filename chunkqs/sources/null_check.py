@@ -7,6 +7,7 @@ query where the declaration is right.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from operator import itemgetter
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
@@ -66,7 +67,7 @@ class NullCheck:
             place
             for place in trusted
             if place not in self._lessons.nullable
-            and any(raw_row[query.places[place]] is None for raw_row in block)
+            and None in map(itemgetter(query.places[place]), block)
         ]
         for place in shown:
             remember(self._connection, self._declared[place], False)

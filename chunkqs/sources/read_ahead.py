@@ -137,5 +137,5 @@ class Fetch(Thread):
         if error is not None:
             raise error
         if not self._done.is_set():
-            raise InterfaceError("The rows are being read by the process that began to.")
+            raise InterfaceError("The rows are being read by the process that began this walk.")
         return self._cursor

@@ -39,7 +39,7 @@ class AscendingIndexes:
             for row in self._iterator:
                 return row
             self.close()
-            raise IndexError(f"row {index} of fewer")
+            raise IndexError(f"There is no row {index}.")
 
     def close(self) -> None:
         """Let go of the walk."""

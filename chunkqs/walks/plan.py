@@ -89,8 +89,8 @@ class Plan(ABC):
         """Return `position`; raise KeysetError where it cannot be told which row is meant."""
         if position is UNKNOWN:
             raise KeysetError(
-                f"It cannot be told where this walk of {self.queryset.model._meta.label} stands: "
-                "the iterable class of its queryset builds other rows than the query selects."
+                f"The position of this walk of {self.queryset.model._meta.label} is unknown: the "
+                "iterable class of its queryset builds rows other than those the query selects."
             )
         return position
 

@@ -332,9 +332,9 @@ def test_a_row_that_comes_again_is_an_error() -> None:
     query = query_of(keyset_of(Ranked.objects.all()))
     block = fetch(query.statements(None, None), 3)
     query.check(query.position(block[0]), block[1:])
-    with pytest.raises(KeysetError, match="did not get ahead"):
+    with pytest.raises(KeysetError, match="did not advance"):
         query.check(query.position(block[0]), block)
-    with pytest.raises(KeysetError, match="two rows are at one position"):
+    with pytest.raises(KeysetError, match="two rows share one position"):
         query.check(None, [block[0], block[1], block[1]])
 
 

@@ -98,7 +98,7 @@ def test_a_walk_that_goes_back_ends(size: int, monkeypatch: pytest.MonkeyPatch) 
         lambda self, field: transport if field.name == "number" else plain(self, field),
     )
     got: list[int] = []
-    with pytest.raises(KeysetError, match="did not get ahead"):
+    with pytest.raises(KeysetError, match="did not advance"):
         for row in keyset_iter(Ranked.objects.order_by("number"), chunk_size=size, bounded=False):
             got.append(row.number)
             assert len(got) < 2 * ROWS

@@ -11,7 +11,7 @@ from django.db.models import F, QuerySet
 from django.db.models.functions import Lower
 from django.test.utils import CaptureQueriesContext
 
-from chunkqs import KeysetPaginator, chunks, keyset_iter
+from chunkqs import KeysetPaginator, chunks, keyset_iter, partition, partitions
 from chunkqs.databases import not_null
 from tests.support.databases import vendor
 from tests.support.exactness.kinds import Model, run, unmanaged
@@ -135,7 +135,32 @@ def test_pages_by_a_process_that_knows_nothing_yet(order: str, tables: None) -> 
         assert got == expected, size
 
 
-def test_what_is_inserted_behind_the_end_is_not_in_the_chunk(tables: None) -> None:
+@pytest.mark.parametrize("order", ORDERS)
+@pytest.mark.parametrize("divide", [{"n": 4}, {"size": 3}])
+def test_partitions_by_processes_that_know_nothing_yet(
+    order: str, divide: dict[str, int], tables: None
+) -> None:
+    rows = declaring("exact_null_view").objects.order_by(*ORDERS[order])
+    tokens = [str(one) for one in partitions(rows, **divide)]
+    assert len(tokens) > 3
+    got = []
+    for token in tokens:
+        not_null.ANSWERS.clear()
+        got += [row.pk for row in partition(rows, token)]
+    assert got == oracle_of(rows, ORDERS[order]).expected
+
+
+def test_a_chunk_names_its_rows_when_the_proof_has_expired(
+    tables: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = declaring("exact_null_view").objects.order_by("a", "b")
+    for chunk in chunks(rows, 3):
+        with monkeypatch.context() as late:
+            late.setattr(not_null.time, "monotonic", lambda: float(1 << 40))
+            assert [row.pk for row in chunk] == [row.pk for row in chunk.queryset]
+
+
+def test_a_chunk_names_its_rows(tables: None) -> None:
     rows = declaring("exact_null_view").objects.order_by("a", "b")
     for chunk in chunks(rows, 2):
         assert [row.pk for row in chunk] == [row.pk for row in chunk.queryset]

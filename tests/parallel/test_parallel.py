@@ -9,7 +9,7 @@ import sys
 import threading
 import traceback
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from multiprocessing import active_children
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,8 @@ from django.test.utils import CaptureQueriesContext
 
 import chunkqs
 from chunkqs import KeysetError, WorkerDied
+from chunkqs.parallel.job import Task
+from chunkqs.parallel.pool import WorkerPool
 from tests.support import work_on_chunks as work
 from tests.support.keysets import pks
 from tests.support.leftovers import Leftovers
@@ -164,6 +166,23 @@ def test_a_killed_worker_is_an_error_with_the_token_of_its_partition() -> None:
     assert token is not None
     assert token in str(caught.value)
     assert all_pks(Event.objects.partition(token)) == all_pks()[40:60]
+
+
+def test_a_worker_may_have_been_killed_before_the_next_task_is_given_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    submit = WorkerPool.submit
+
+    def submit_late(pool: WorkerPool, task: Task) -> Any:
+        if task.number > 3:  # the workers have all of 0 to 3, and 2 kills one of them
+            wait([future for future in pool._futures if future is not None])
+        return submit(pool, task)
+
+    monkeypatch.setattr(WorkerPool, "submit", submit_late)
+    with pytest.raises(WorkerDied, match="SIGKILL") as caught:
+        list(Event.objects.parallel(work.die, workers=2, chunk_size=20))
+    assert caught.value.partition is not None
+    assert all_pks(Event.objects.partition(caught.value.partition)) == all_pks()[40:60]
 
 
 def test_a_worker_that_leaves_is_an_error() -> None:

@@ -26,12 +26,15 @@ WRONG: dict[str, tuple[Any, str]] = {
         "names 'not.there', which is no database engine",
     ),
     "a module that is no engine": ({"TRUSTED_ENGINES": ["json"]}, "which is no database engine"),
-    "text for a number": ({"MAX_PRIVATE_CONNECTIONS": "4"}, "whole number from 0 on, not '4'"),
-    "a truth": ({"MAX_PRIVATE_CONNECTIONS": True}, "whole number from 0 on, not True"),
-    "less than none": ({"MAX_PRIVATE_CONNECTIONS": -1}, "whole number from 0 on, not -1"),
-    "nothing for a number": ({"MAX_PRIVATE_CONNECTIONS": None}, "whole number from 0 on, not None"),
-    "no rows": ({"WARN_ROWS": 0}, "whole number from 1 on, not 0"),
-    "half a row": ({"WARN_ROWS": 0.5}, "whole number from 1 on, not 0.5"),
+    "text for a number": ({"MAX_PRIVATE_CONNECTIONS": "4"}, "whole number, 0 or more, not '4'"),
+    "a truth": ({"MAX_PRIVATE_CONNECTIONS": True}, "whole number, 0 or more, not True"),
+    "less than none": ({"MAX_PRIVATE_CONNECTIONS": -1}, "whole number, 0 or more, not -1"),
+    "nothing for a number": (
+        {"MAX_PRIVATE_CONNECTIONS": None},
+        "whole number, 0 or more, not None",
+    ),
+    "no rows": ({"WARN_ROWS": 0}, "whole number, 1 or more, not 0"),
+    "half a row": ({"WARN_ROWS": 0.5}, "whole number, 1 or more, not 0.5"),
 }
 
 

@@ -144,7 +144,7 @@ def test_a_position_that_cannot_be_told_is_refused() -> None:
     walked = keyset_iter(FORMS["pairs"](), chunk_size=7)
     rows = iter(walked)
     next(rows), next(rows)
-    with pytest.raises(KeysetError, match="cannot be told where this walk of tests.Event stands"):
+    with pytest.raises(KeysetError, match="position of this walk of tests.Event is unknown"):
         walked.position  # noqa: B018
 
 
