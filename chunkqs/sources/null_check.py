@@ -62,7 +62,8 @@ class NullCheck:
 
     def learn_from(self, query: KeysetQuery, block: Block) -> bool:
         """Learn from the NULLs in a block; return whether to read the rows in another way."""
-        trusted = [place for place, columns in self._declared.items() if columns]
+        # A query that is known to be empty has no places for its columns.
+        trusted = [place for place, columns in self._declared.items() if columns and block]
         shown = [
             place
             for place in trusted
