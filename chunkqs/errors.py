@@ -41,6 +41,6 @@ class SlowStartWarning(RuntimeWarning):
 class LargeResultWarning(RuntimeWarning):
     """A result was read into memory as a whole.
 
-    A queryset with more rows than CHUNKQS["WARN_ROWS"], or the rows of a walk that Django sends
-    under ASGI.
+    A queryset with CHUNKQS["WARN_ROWS"] rows or more, or the rows of a walk that Django
+    sends under ASGI.
     """
