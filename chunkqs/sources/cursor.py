@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from traceback import clear_frames
 from typing import Protocol
 
 from django.db import DatabaseError, Error, InterfaceError
@@ -176,17 +176,39 @@ def close_cursor(cursor: CursorWrapper) -> None:
             cursor.close()
     except Error as error:
         logger.debug("Could not close the cursor: %s", error)
+        _let_go_of_cursor(error)
         database_of(cursor.db).discard_cursor(cursor)
 
 
-@contextmanager
-def interruptions(cursor: CursorWrapper) -> Iterator[None]:
-    """Raise StreamInterrupted where the connection or cursor is lost; leave other errors alone."""
-    try:
-        yield
-    except (DatabaseError, InterfaceError) as error:
-        if not database_of(cursor.db).is_cursor_lost(cursor, error):
-            raise
+def _let_go_of_cursor(error: BaseException) -> None:
+    """Clear the variables of what raised `error`.
+
+    Django raises its errors from a variable, so that their tracebacks hold themselves; and with
+    them the cursor, which on SQLite keeps its lock until the next garbage collection.
+    """
+    for raised in (error, error.__cause__):
+        if raised is not None:
+            clear_frames(raised.__traceback__)
+
+
+class interruptions:
+    """Raise StreamInterrupted where the connection or cursor is lost; leave other errors alone.
+
+    A class: the frame of a generator would hold the error, and by its traceback itself.
+    """
+
+    def __init__(self, cursor: CursorWrapper) -> None:
+        self._cursor = cursor
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, kind: object, error: BaseException | None, traceback: object) -> None:
+        if not isinstance(error, (DatabaseError, InterfaceError)):
+            return
+        if not database_of(self._cursor.db).is_cursor_lost(self._cursor, error):
+            return
+        _let_go_of_cursor(error)
         raise StreamInterrupted(
             f"stream() lost the connection or cursor that it was reading from ({error}). "
             "The rows it has handed out are right, the rest of its snapshot is gone: begin "

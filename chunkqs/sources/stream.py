@@ -19,10 +19,11 @@ from ..databases.places import connect_caller
 from ..databases.private_connection import PrivateConnection, open_private
 from ..databases.session import NoRoom, Refusal
 from ..django_internals.compiler import Block, Compiled, Extra, Statement, compile_select
-from ..django_internals.queries import slice_length, with_own_condition
+from ..django_internals.queries import slice_length
 from ..errors import KeysetError
 from ..keyset.lessons import ADVICE
 from . import small_result
+from .callers_cursor import CallersCursor
 from .cursor import CursorSource, ListSource, Source, TransactionSource, close_cursor
 from .read_ahead import ReadAheadSource
 from .retries import Retries
@@ -104,7 +105,7 @@ class Stream:
         if self._database.cursor_blocks_connection:
             return self.as_small_result() or self._by_keyset_or_refuse()
         self._log("a cursor in the caller's transaction")
-        cursor, compiler = self._run_on_callers_connection(self._connection.chunked_cursor)
+        cursor, compiler = self._callers_cursor.run(self._connection.chunked_cursor)
         if cursor is None:
             return OpenSource(ListSource([]), compiler)
         if self._database.cursor_ends_with_transaction:
@@ -177,38 +178,13 @@ class Stream:
             in_memory = plain or self._database.cursor_blocks_connection
             self._slow_start.warn(self._label, self._database, in_memory=in_memory)
         make = self._connection.cursor if plain else self._connection.chunked_cursor
-        cursor, compiler = self._run_on_callers_connection(make)
+        cursor, compiler = self._callers_cursor.run(make)
         source = ListSource([]) if cursor is None else _closing_source(cursor)
         return OpenSource(source, compiler)
 
-    def _run_on_callers_connection(
-        self, make_cursor: Callable[[], CursorWrapper]
-    ) -> tuple[CursorWrapper | None, SQLCompiler]:
-        """Run the query; no cursor where it is known to have no rows.
-
-        What the caller inserts in the loop is left out, where the cursor would come upon it.
-        """
-        if self._database.reads_rows_as_they_come:
-            there = with_own_condition(self._queryset, self._was_there)
-            try:
-                if there is not None:
-                    return self._run(there, make_cursor)
-            except Error as error:
-                if self._database.knows_what_was_there(error):
-                    raise
-        return self._run(self._queryset, make_cursor)
-
-    def _was_there(self, alias: str, table: str) -> str:
-        quote = self._connection.ops.quote_name
-        return self._database.was_there(quote(alias), quote(table))
-
-    def _run(
-        self, queryset: QuerySet[Any, Any], make_cursor: Callable[[], CursorWrapper]
-    ) -> tuple[CursorWrapper | None, SQLCompiler]:
-        statement, compiler, _ = compile_select(queryset, self._connection, self._extra)
-        if statement is None:
-            return None, compiler
-        return self._execute(make_cursor(), statement, compiler), compiler
+    @property
+    def _callers_cursor(self) -> CallersCursor:
+        return CallersCursor(self._queryset, self._connection, self._extra, self._execute)
 
     def _by_keyset_or_refuse(self) -> OpenSource:
         try:
