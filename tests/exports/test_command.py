@@ -92,8 +92,8 @@ def test_header_and_formulas(tmp_path: Path) -> None:
 def test_standard_output() -> None:
     finished = manage("export", "tests.Event", "--fields", "id", "--order-by", "pk")
     expected = stream(Event.objects.order_by("pk").values("id")).csv()
+    assert finished.returncode == 0, finished.stderr.decode()
     assert finished.stdout == b"".join(expected)
-    assert finished.returncode == 0
 
 
 WRONG = [

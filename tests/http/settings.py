@@ -17,4 +17,5 @@ MIDDLEWARE = [
     "django.middleware.http.ConditionalGetMiddleware",
     "tests.http.plain.wrapping",
 ]
-CHUNKQS = {"MAX_PRIVATE_CONNECTIONS": int(os.environ["PRIVATE_CONNECTIONS"])}
+if "PRIVATE_CONNECTIONS" in os.environ:
+    CHUNKQS = {"MAX_PRIVATE_CONNECTIONS": int(os.environ["PRIVATE_CONNECTIONS"])}

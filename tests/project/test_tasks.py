@@ -119,6 +119,7 @@ def test_a_backfill_stops_at_the_soft_time_limit_and_goes_on(environment: dict[s
             time.sleep(2)
             done = progress()[0]
         wait_for(lambda: progress()[1], running.log)
+        wait_for(lambda: "late_clock: finished" in running.log.read_text(), running.log)
     assert 0 < done < LOCKED
     log = running.log.read_text()
     assert "late_clock: to be continued" in log
