@@ -22,6 +22,10 @@ from tests.support.pgbouncer import Pgbouncer
 from tests.support.private import second_alias
 from tests.support.transient_errors import EVERY
 
+# A shell has what it runs in the background ignore interrupts, and whatever that starts.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+
 
 def pytest_configure(config: pytest.Config) -> None:
     # Where chunkqs is not installed, pytest does not find its plugin by itself.
@@ -129,14 +133,6 @@ def nothing_left_open() -> Iterator[Leftovers]:
     leftovers = Leftovers("default")
     yield leftovers
     leftovers.check()
-
-
-@pytest.fixture
-def interrupts() -> Iterator[None]:
-    """Let interrupts arrive: a shell has what it runs in the background ignore them."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(scope="session")

@@ -364,26 +364,36 @@ def test_a_function_that_is_in_no_module_is_refused(tmp_path: Path) -> None:
     assert "in no module" in done.stderr
 
 
-@pytest.mark.parametrize("ending", ["SIGINT", "SIGTERM", "SIGKILL"])
-def test_a_script_that_is_ended_leaves_no_process(tmp_path: Path, ending: str) -> None:
-    command = script(tmp_path, GUARDED, func="sleep")
-    process = subprocess.Popen(
-        command, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        text=True, start_new_session=True,
-    )  # fmt: skip
+def family_of(process: subprocess.Popen[str]) -> list[psutil.Process]:
+    """Wait until the workers of a script are at work; return all processes that it has started."""
     assert process.stdout is not None
+    assert process.stderr is not None
     assert process.stdout.readline() == "begun\n"
     family: list[psutil.Process] = []
     while len(family) < 3:  # two workers, and what tracks their resources
-        assert process.poll() is None, process.stderr and process.stderr.read()
+        assert process.poll() is None, process.stderr.read()
         family = psutil.Process(process.pid).children(recursive=True)
         threading.Event().wait(0.05)
     threading.Event().wait(1.0)
-    if ending == "SIGINT":
-        os.killpg(process.pid, signal.SIGINT)  # as the terminal does
-    else:
-        process.send_signal(getattr(signal, ending))
-    _, errors = process.communicate(timeout=20)
+    return family
+
+
+@pytest.mark.parametrize("ending", ["SIGINT", "SIGTERM", "SIGKILL"])
+def test_a_script_that_is_ended_leaves_no_process(tmp_path: Path, ending: str) -> None:
+    command = script(tmp_path, GUARDED, func="sleep")
+    with subprocess.Popen(
+        command, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+        text=True, start_new_session=True,
+    ) as process:  # fmt: skip
+        try:
+            family = family_of(process)
+            if ending == "SIGINT":
+                os.killpg(process.pid, signal.SIGINT)  # as the terminal does
+            else:
+                process.send_signal(getattr(signal, ending))
+            _, errors = process.communicate(timeout=20)
+        finally:
+            process.kill()  # and its workers end with it
     _, alive = psutil.wait_procs(family, 10)
     assert alive == []
     if ending == "SIGINT":

@@ -145,7 +145,7 @@ def test_demo_says_what_a_number_of_rows_is(manage: Run, rows: str) -> None:
 
 
 def test_demo_ends_its_walk_when_it_is_interrupted(
-    manage: Run, environment: dict[str, str], interrupts: None
+    manage: Run, environment: dict[str, str]
 ) -> None:
     manage("load_events", "2000")
     with subprocess.Popen(

@@ -93,7 +93,7 @@ def kill_others() -> None:
 
 
 def test_an_interrupt_ends_the_wait_for_the_server(
-    rows: list[int], nothing_left_open: Leftovers, interrupts: None
+    rows: list[int], nothing_left_open: Leftovers
 ) -> None:
     queryset = Event.objects.order_by("pk").annotate(slow=slow_behind(rows[SIZE - 1]))
     interrupt = threading.Timer(0.5, lambda: os.kill(os.getpid(), signal.SIGINT))
