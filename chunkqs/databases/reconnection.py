@@ -8,10 +8,14 @@ there, and the new one must equal it; nothing is carried over.
 
 from __future__ import annotations
 
+from contextlib import suppress
+
+from django.db import Error
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from ..django_internals.compiler import Statement
 from ..django_internals.connections import reconnected
+from . import database_of
 from .answers import Scope
 from .private_connection import session_of
 from .session import Session, SessionMismatch, errors_as_mismatch
@@ -55,3 +59,15 @@ class CallersSession:
             session_of(self._connection, self._statement)
             if self._session is not None:
                 self._session.check_replacement()
+
+
+def close_if_busy(connection: BaseDatabaseWrapper) -> None:
+    """Close a connection that an interrupt has left in the middle of a command.
+
+    It would refuse every other; Django opens a new one, or inside atomic() asks for its end.
+    """
+    driver_connection = connection.connection
+    if driver_connection is None or not database_of(connection).is_busy(driver_connection):
+        return
+    with suppress(Error):
+        connection.close()

@@ -12,6 +12,7 @@ from weakref import WeakSet
 
 from django.db import Error, connections
 
+from ..databases.reconnection import close_if_busy
 from ..django_internals.compiler import Block
 from ..errors import StreamInterrupted
 from ..hydration.origins import UNKNOWN, Place
@@ -175,8 +176,10 @@ class Walk:
         self._given = Given(self.position, iter(()), 0)
         try:
             self._given, is_end = self._next_given()
-        except BaseException:
+        except BaseException as error:
             self._end(State.FAILED)
+            if not isinstance(error, Exception) and self._connection is not None:
+                close_if_busy(self._connection)
             raise
         else:
             if is_end:

@@ -152,6 +152,10 @@ class MySQL(Database):
             return True
         return errors.may_be_lost(error) and not self.connection.is_usable()
 
+    def is_busy(self, driver_connection: Any) -> bool:
+        """Ask by a ping, which a server in the middle of a command does not answer."""
+        return not self.connection.is_usable()
+
     def is_cursor_lost(self, cursor: CursorWrapper, error: BaseException | None = None) -> bool:
         """Return whether the connection is closed or, by the error's number, was lost."""
         return super().is_cursor_lost(cursor) or errors.is_lost(error)
