@@ -60,7 +60,9 @@ def test_every_model_shape(model: type[Model], walk: str, chunk_size: int | None
 @pytest.mark.parametrize("name", querysets.KEYSET)
 def test_every_queryset_form(name: str, walk: str, chunk_size: int | None) -> None:
     build = querysets.KEYSET[name]
-    expected = by_django(build())
+    # Rows without an order come as they lie in the table, but by keyset in the order of the key.
+    is_by_key = walk != "stream" and not build().ordered and build().query.group_by is None
+    expected = by_django(build().order_by("pk") if is_by_key else build())
     assert expected
     assert_same_rows(WALKS[walk](build(), chunk_size), expected)
 

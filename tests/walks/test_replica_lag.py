@@ -32,6 +32,7 @@ def primary(django_db_setup: None, django_db_blocker: Any) -> Iterator[None]:
 def replay(action: str) -> None:
     with connections["standby"].cursor() as cursor:
         cursor.execute(f"SELECT pg_wal_replay_{action}()")
+    connections["standby"].close()  # which may be that of a timer's thread
 
 
 @pytest.mark.parametrize("using", ["standby", "primary"])
