@@ -34,7 +34,7 @@ def check_block(
         return
     are_distinct = False
     for column, place in zip(keyset.columns, places, strict=True):
-        values = _distinct(list(map(itemgetter(place), block)))
+        values = _distinct(block, itemgetter(place))
         if not column.nullable and None in values:
             raise unexpected_null(keyset, column)
         are_distinct = isinstance(values, set) and len(values) == len(block)
@@ -47,15 +47,15 @@ def check_block(
         raise repeated(keyset)
 
 
-def _distinct(values: list[Any]) -> Collection[Any]:
-    """Return each value once, which shows a NULL or a repeat at the least cost per row.
+def _distinct(block: Block, value: Callable[[Any], Any]) -> Collection[Any]:
+    """Return each value of a block once, which shows a NULL or a repeat at the least cost per row.
 
-    Return `values` as they are where they have no hash, as arrays have none.
+    Return a list of all values where they have no hash, as arrays have none.
     """
     try:
-        return set(values)
+        return set(map(value, block))
     except TypeError:
-        return values
+        return list(map(value, block))
 
 
 def unexpected_null(keyset: Keyset, column: KeyColumn) -> KeysetError:

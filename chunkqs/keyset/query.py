@@ -156,7 +156,8 @@ class KeysetQuery(KeysetSelect):
 
     def check(self, start: Position | None, block: Block) -> None:
         """Raise KeysetError unless each row of a block has a place of its own, after `start`."""
-        keyset = replace(self.keyset, columns=self.columns)
+        nullable = self.lessons.nullable
+        keyset = self.keyset.with_nulls(nullable) if nullable else self.keyset
         check_block(keyset, block, self.places, self.position, start)
 
     @cached_property

@@ -171,15 +171,15 @@ class Walk:
             )
 
     def _advance(self) -> Iterator[Any] | None:
-        self._is_advancing = True
-        # Only the caller holds the rows while the next ones are on their way.
-        self._given = Given(self.position, iter(()), 0)
         try:
+            self._is_advancing = True
+            # Only the caller holds the rows while the next ones are on their way.
+            self._given = Given(self.position, iter(()), 0)
             self._given, is_end = self._next_given()
         except BaseException as error:
             self._end(State.FAILED)
-            if not isinstance(error, Exception) and self._connection is not None:
-                close_if_busy(self._connection)
+            if self._connection is not None and not isinstance(error, self._errors):
+                close_if_busy(self._connection)  # a signal may have raised it, in mid-query
             raise
         else:
             if is_end:

@@ -37,11 +37,19 @@ AROUND: dict[str, Callable[[], AbstractContextManager[Any]]] = {
 }
 
 
+class SoftTimeLimit(Exception):
+    """What a task queue raises out of a signal."""
+
+
+def interrupt(number: int, frame: object) -> None:
+    raise random.choice([KeyboardInterrupt, SoftTimeLimit])
+
+
 @pytest.fixture(autouse=True)
 def alarms(transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Let the clock send what Ctrl-C does."""
     make(Event, ROWS)
-    before = signal.signal(signal.SIGALRM, signal.default_int_handler)
+    before = signal.signal(signal.SIGALRM, interrupt)
     # An interrupt that comes while something is dropped is lost: Python has nobody to tell.
     monkeypatch.setattr(sys, "unraisablehook", lambda lost: None)
     yield
@@ -63,7 +71,7 @@ def walk_until(
             for row in walk():
                 seen.append(row.pk)
             signal.setitimer(signal.ITIMER_REAL, 0)
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, SoftTimeLimit):
         pass
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
