@@ -36,9 +36,9 @@ test-random: test-sqlite
 
 # What of the package tests reach, by branches: on SQLite, and on the embedded PostgreSQL those that
 # reach what SQLite doesn't. Tracing makes tests four times as slow, so it leaves out what goes over
-# the same lines in thousands of combinations. The floor is what was measured, without MariaDB,
-# whose part of the package is the largest that is left out.
-COVERAGE_FLOOR := 90
+# the same lines in thousands of combinations, and MariaDB, whose part of the package is the largest
+# that is not reached. The floor is one below what was measured.
+COVERAGE_FLOOR := 86
 COVERAGE := CHUNKQS_EXAMPLES=20 $(BIN)/coverage run --parallel-mode -m pytest $(PYTEST_ARGS) \
 	-m "not once_per_database" --ignore=tests/api/test_equality.py --ignore=tests/project \
 	--ignore=tests/typing
