@@ -33,7 +33,7 @@ SLOW = "&slow=1"
 #: daphne takes in all that a view sends, and does not wait for the client to read it.
 PACES = {"uvicorn": ["", SLOW], "hypercorn": ["", SLOW], "daphne": [SLOW]}
 #: For a busy machine: alone on one, what the clients held is given back within 0.4 s.
-PATIENCE_SECONDS = 10
+PATIENCE_SECONDS = 60
 
 
 def contents(name: str) -> list[str]:
