@@ -102,9 +102,9 @@ class Lazy(ABC, Generic[Item]):
         """
         walk = self._latest
         if walk is None or not walk.is_going:
-            return self._plan.rows().count()
+            return self._plan.proven_rows().count()
         if walk.count is None:
-            walk.count = self._plan.rows().count()
+            walk.count = self._plan.proven_rows().count()
         return walk.count
 
     async def acount(self) -> int:
@@ -126,7 +126,7 @@ class Lazy(ABC, Generic[Item]):
 
     def exists(self) -> bool:
         """Return whether there are any rows: one EXISTS."""
-        return self._plan.rows().exists()
+        return self._plan.proven_rows().exists()
 
     def __bool__(self) -> bool:
         return self.exists()
@@ -210,7 +210,7 @@ class LazyRows(Exportable, Lazy[Row]):
         """Return a row, or the queryset of the rows of a slice."""
         if isinstance(key, int):
             return self._indexes[key]
-        return self._plan.rows()[key]
+        return self._plan.proven_rows()[key]
 
     @cached_property
     def _indexes(self) -> AscendingIndexes:
@@ -221,7 +221,7 @@ class LazyRows(Exportable, Lazy[Row]):
             begun.note(iterator)
             return iterator
 
-        return AscendingIndexes(lambda index: plan.rows()[index], begin)
+        return AscendingIndexes(lambda index: plan.proven_rows()[index], begin)
 
     def close(self) -> None:
         super().close()

@@ -14,6 +14,7 @@ from django.db.models.expressions import OrderBy
 from django.db.models.query import RawQuerySet
 
 from ..databases import database_of
+from ..databases.not_null import TableColumn, ask_unknown
 from ..django_internals.expressions import is_constant, unfold
 from ..django_internals.ordering import (
     is_ordered_elsewhere,
@@ -26,7 +27,7 @@ from ..django_internals.queries import QueryInfo, keep_named_joins, restrict, un
 from ..django_internals.routing import planning_alias
 from ..errors import KeysetError
 from .columns import KeyColumn, key_column, reversed_name
-from .not_null import disproven, with_nulls
+from .not_null import declared, disproven, with_nulls
 from .predicates import between
 from .ranges import Position
 from .total_order import missing_columns, refusal, refuse_column, refuse_query, refuse_repeats
@@ -72,6 +73,14 @@ class Keyset:
     def as_known(self, connection: BaseDatabaseWrapper) -> Keyset:
         """Return the same order, with columns that can be NULL where that is known. No query."""
         return self.with_nulls(disproven(self.columns, connection))
+
+    def as_proven(self, connection: BaseDatabaseWrapper) -> Keyset:
+        """Return the same order, with columns that can have no NULL only where that is proven.
+
+        One query of the catalogue, once a minute for a table.
+        """
+        ask_unknown(connection, frozenset[TableColumn]().union(*map(declared, self.columns)))
+        return self.as_known(connection)
 
     def with_nulls(self, places: Collection[int]) -> Keyset:
         """Return the same order, with columns at some places that can be NULL."""

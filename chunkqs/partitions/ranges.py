@@ -8,10 +8,8 @@ from itertools import repeat
 from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from ..databases.not_null import TableColumn, ask_unknown
 from ..django_internals.queries import without_lock
 from ..keyset.keyset import Keyset
-from ..keyset.not_null import declared
 from .boundaries import Boundary, boundaries
 from .partition import KeyRange, Partition
 from .planned import planned
@@ -27,7 +25,7 @@ class SizedPartitions:
     def __iter__(self) -> Iterator[Partition]:
         """Look up one boundary along the index for each partition."""
         connection = connections[self._keyset.source.db]
-        keyset = as_proven(self._keyset, connection)
+        keyset = self._keyset.as_proven(connection)
         return _partitions(keyset, boundaries(keyset, connection, repeat(self._size)))
 
     def __repr__(self) -> str:
@@ -35,19 +33,10 @@ class SizedPartitions:
         return f"<SizedPartitions: of {self._size:,} rows of {label}>"
 
 
-def as_proven(keyset: Keyset, connection: BaseDatabaseWrapper) -> Keyset:
-    """Return the keyset with no more trust in the model than the catalogue has proven.
-
-    One query, once a minute for a table.
-    """
-    ask_unknown(connection, frozenset[TableColumn]().union(*map(declared, keyset.columns)))
-    return keyset.as_known(connection)
-
-
 def even_partitions(keyset: Keyset, parts: int) -> list[Partition]:
     """Return at most so many partitions of about equal rows."""
     connection = connections[keyset.source.db]
-    keyset = as_proven(keyset, connection)
+    keyset = keyset.as_proven(connection)
     found = planned(keyset, connection, parts)
     return list(_partitions(keyset, found or _counted(keyset, connection, parts)))
 

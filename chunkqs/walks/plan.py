@@ -60,6 +60,10 @@ class Plan(ABC):
     def rows(self) -> QuerySet[Any, Any]:
         """Return a queryset of the very rows of a walk, in its order."""
 
+    def proven_rows(self) -> QuerySet[Any, Any]:
+        """Return `rows()` for a query that runs now, by what the database has proven."""
+        return self.rows()
+
     @abstractmethod
     def reverse(self) -> Plan:
         """Return the plan of the same rows from the other end."""
@@ -150,9 +154,9 @@ class StreamPlan(Plan):
             keyset = keyset_of(self.queryset)
         except KeysetError:
             return replace(self, sizing=sizing, whole_chunks=True)
-        return replace(
-            self, sizing=sizing, whole_chunks=True, keyset=keyset, queryset=keyset.queryset
-        )
+        # In the order as it is written: one cursor needs no index that serves it.
+        ordered = keyset.filter(None, None, connections[planning_alias(self.queryset)])
+        return replace(self, sizing=sizing, whole_chunks=True, keyset=keyset, queryset=ordered)
 
     def exported(self, copy: CopyFormat) -> Plan:
         return replace(
@@ -200,7 +204,18 @@ class KeysetPlan(Plan):
     def rows(self) -> QuerySet[Any, Any]:
         return self.between(self.after, self.until)
 
+    def proven_rows(self) -> QuerySet[Any, Any]:
+        self._prove()
+        return self.rows()
+
+    def _prove(self) -> None:
+        """Ask the catalogue, as after a position rows with a NULL are found only where one is known
+        to be possible."""
+        if self.after is not None or self.until is not None:
+            self.needed_keyset().as_proven(connections[self.queryset.db])
+
     def reverse(self) -> Plan:
+        self._prove()
         connection = connections[planning_alias(self.queryset)]
         keyset = self.needed_keyset().within(self.after, self.until, connection).reverse()
         return replace(self, queryset=keyset.queryset, keyset=keyset, after=None, until=None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -11,7 +11,7 @@ from django.db.models import F, QuerySet
 from django.db.models.functions import Lower
 from django.test.utils import CaptureQueriesContext
 
-from chunkqs import KeysetPaginator, chunks, keyset_iter, partition, partitions
+from chunkqs import KeysetPaginator, chunks, keyset_iter, partition, partitions, stream
 from chunkqs.databases import not_null
 from tests.support.databases import vendor
 from tests.support.exactness.kinds import Model, run, unmanaged
@@ -118,6 +118,37 @@ def test_a_walk_resumed_in_a_process_that_knows_nothing_yet(order: str, tables: 
         not_null.ANSWERS.clear()
         begin = list(iter(keyset_iter(oracle.queryset, chunk_size=50, until=token)))
         assert begin == oracle.expected[: number + 1], number
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_what_is_asked_of_a_part_in_a_process_that_knows_nothing_yet(
+    order: str, tables: None
+) -> None:
+    oracle = oracle_of(declaring("exact_null_view").objects.all(), ORDERS[order])
+    rows = keyset_iter(oracle.queryset, chunk_size=2)
+    tokens = [rows.position for _ in rows]
+    for number, token in enumerate(tokens):
+        parts = {"after": oracle.expected[number + 1 :], "until": oracle.expected[: number + 1]}
+        for bound, expected in parts.items():
+            questions: dict[str, tuple[Callable[[Any], Any], Any]] = {
+                "count": (len, len(expected)),
+                "exists": (bool, bool(expected)),
+                "a slice": (lambda rows: list(rows[:50]), expected),
+                "backwards": (lambda rows: list(reversed(rows)), expected[::-1]),
+                "chunks": (lambda rows: sum(map(list, rows.chunks(50)), []), expected),
+            }
+            for question, (ask, answer) in questions.items():
+                not_null.ANSWERS.clear()
+                part = keyset_iter(oracle.queryset, chunk_size=2, **{bound: token})
+                assert ask(part) == answer, (number, bound, question)
+
+
+@pytest.mark.parametrize("order", ORDERS)
+def test_the_chunks_of_a_stream_are_in_its_order(order: str, tables: None) -> None:
+    oracle = oracle_of(declaring("exact_null_view").objects.all(), ORDERS[order])
+    for size in (1, 2, 3, 50):
+        not_null.ANSWERS.clear()
+        assert sum(map(list, stream(oracle.queryset).chunks(size)), []) == oracle.expected
 
 
 @pytest.mark.parametrize("order", ORDERS)
