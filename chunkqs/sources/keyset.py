@@ -118,7 +118,8 @@ class KeysetSource:
             return self._locked(rows)
         block = self._checked(self._query, rows)
         self._go_on(self._query, block, rows)
-        return block[:rows]
+        del block[rows:]
+        return block
 
     def _checked(self, query: KeysetQuery, rows: int) -> Block:
         """Read a chunk and the row after it, and see that it comes after the one before."""
@@ -236,7 +237,7 @@ class KeysetSource:
             part = self._rows(query, statement(rows - len(block)))
             if part is None:
                 return self._run(query, start, end, rows)
-            block += part
+            block = block + part if block else part
             if len(block) >= rows:
                 break
         return block
@@ -253,7 +254,8 @@ class KeysetSource:
                 raise incomparable(query.keyset, error) from error
             if query.learn_types(self._database.column_types(cursor)):
                 return None
-            block = list(cursor.fetchall())
+            fetched = cursor.fetchall()
+        block = fetched if type(fetched) is list else list(fetched)
         return None if block and query.learn_length(block) else block
 
     @property

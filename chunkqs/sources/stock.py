@@ -59,7 +59,8 @@ class Stock:
             limit, self._limit = max(rows, self._limit), 0
             self.rows = read(limit)
             self.is_complete = limit > rows and len(self.rows) < limit
-        return self.rows[:rows]
+        # Each copy of a block costs every row of it.
+        return self.rows if len(self.rows) <= rows else self.rows[:rows]
 
     def drop(self, rows: int) -> None:
         """Leave out the rows of a chunk; of a single chunk, the one after it as well."""
