@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from functools import lru_cache
@@ -66,6 +67,8 @@ class Outcome(NamedTuple):
     results: list[Any]
     row_bytes: float
     """About how many bytes a row takes; 0 where there was none."""
+    seconds: float
+    """How long it took, the function included."""
 
 
 class View(NamedTuple):
@@ -112,12 +115,12 @@ class Job:
     def run(self, task: Task) -> Outcome:
         """Return what the function returns for each chunk of a range: mostly, there is one."""
         results: list[Any] = []
-        weight = 0.0
+        weight, begin = 0.0, time.monotonic()
         for chunk in self._chunks(task):
             chunk.number = task.number
             weight = row_bytes([tuple(values_of(row)) for row in chunk[:SAMPLE]])
             results.append(self._func(chunk))
-        return Outcome(results, weight)
+        return Outcome(results, weight, time.monotonic() - begin)
 
     def _chunks(self, task: Task) -> Iterator[Any]:
         """Yield the chunks of a range; those of a snapshot, when its transaction has ended."""

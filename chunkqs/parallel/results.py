@@ -19,7 +19,6 @@ from ..keyset.keyset import keyset_of
 from ..keyset.query import KeysetQuery
 from ..partitions.boundaries import boundaries
 from ..partitions.partition import KeyRange
-from ..partitions.ranges import as_proven
 from ..sources.sizing import FixedSize, Sizing, row_bound
 from ..walks.missing_index import warn_of_missing_index
 from .job import Job, Outcome, Task, View, Walk, described_session, refusal
@@ -28,6 +27,10 @@ from .pool import TASKS_EACH, WorkerPool, is_pool_broken, refuse_without_childre
 Result = TypeVar("Result")
 #: Lets queries see what the workers see.
 Reading = Callable[[], AbstractContextManager[Any]]
+#: To hand a task over takes milliseconds: where rows are done quickly, it gets as many of them as
+#: take so many seconds, up to so many rows.
+TASK_SECONDS = 0.1
+MOST_ROWS = 8_000
 
 
 class ExecutorWorkers:
@@ -140,9 +143,18 @@ class Run:
             if not given:
                 return
             future = self._next_done(given)
-            outcome = self._outcome(future, given.pop(future))
-            self._sizes.learn(outcome.row_bytes)
+            task = given.pop(future)
+            outcome = self._outcome(future, task)
+            self._learn(task, outcome)
             yield from outcome.results
+
+    def _learn(self, task: Task, outcome: Outcome) -> None:
+        """Learn from a task how many rows the next ones should have."""
+        if not outcome.row_bytes:  # its rows were deleted before it was worked on
+            return
+        quick = int(task.rows * TASK_SECONDS / max(outcome.seconds, TASK_SECONDS / MOST_ROWS))
+        self._sizes.allow_larger(min(quick, MOST_ROWS))
+        self._sizes.learn(outcome.row_bytes)
 
     def _submitted(self, task: Task) -> Future[Outcome]:
         try:
@@ -173,7 +185,7 @@ class Run:
     def _tasks(self) -> Iterator[Task]:
         """Look up the end of one range after the other, along the index."""
         with self._reading():
-            keyset = as_proven(self._keyset, self._connection)
+            keyset = self._keyset.as_proven(self._connection)
         found = boundaries(keyset, self._connection, _rows_of(self._sizes))
         after = None
         for number in count():

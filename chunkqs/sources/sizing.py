@@ -72,6 +72,9 @@ class FixedSize:
     def learn(self, row_bytes: float) -> None:
         """Learn how many bytes a row takes, where the rows themselves are elsewhere."""
 
+    def allow_larger(self, rows: int) -> None:
+        """Let blocks grow, where they may, up to so many rows."""
+
     def limit(self, block: Block) -> int:
         """Return how many rows to hold at most of raw rows like these."""
         return self.rows
@@ -82,6 +85,7 @@ class GrowingSize(FixedSize):
 
     def __init__(self, max_bytes: int, row_bound: int | None = None) -> None:
         self.max_bytes = max_bytes
+        self._most = MOST_ROWS
         if row_bound is None:
             self.growth = GROWTH
             super().__init__(min(FIRST_ROWS, MOST_ROWS))
@@ -98,7 +102,11 @@ class GrowingSize(FixedSize):
     def learn(self, row_bytes: float) -> None:
         """Grow, but not past what `max_bytes` holds of rows of so many bytes."""
         limit = int(self.max_bytes // row_bytes)
-        self.rows = max(1, min(self.rows * self.growth, MOST_ROWS, limit))
+        self.rows = max(1, min(self.rows * self.growth, self._most, limit))
+
+    def allow_larger(self, rows: int) -> None:
+        """Let blocks grow up to so many rows, where the bytes allow it."""
+        self._most = max(self._most, rows)
 
     def limit(self, block: Block) -> int:
         """Return how many rows like these `max_bytes` holds."""

@@ -134,6 +134,22 @@ def test_the_function_may_write() -> None:
     assert all_pks(Event.objects.filter(kind="changed").order_by("pk")) == all_pks()[10:70]
 
 
+@pytest.mark.database("mysql", "sqlite")
+def test_rows_may_be_deleted_before_their_turn() -> None:
+    last = all_pks()[-1]
+    make(Event, 100)
+    more = Event.objects.filter(pk__gt=last)
+
+    def delete_what_comes(chunk: Any) -> list[Any]:
+        more.filter(pk__gt=chunk[-1].pk).delete()
+        return [row.pk for row in chunk]
+
+    with ThreadPoolExecutor(1) as executor:
+        found = list(more.parallel(delete_what_comes, executor=executor, workers=1))
+    assert sum(found, []) == all_pks(more.order_by("pk"))
+    more.delete()
+
+
 def test_an_error_comes_with_its_traceback_and_with_where_it_was() -> None:
     queryset = Event.objects.order_by("-pk")
     with pytest.raises(ValueError, match="no good") as caught:
