@@ -25,7 +25,7 @@ MANAGE = [sys.executable, str(TOP / "example_site" / "manage.py")]
 #: Among the rows of the third chunk: two are done before a worker comes to it.
 LOCKED = 1000
 
-pytestmark = pytest.mark.celery
+pytestmark = [pytest.mark.celery, pytest.mark.once_per_database]
 by_broker = pytest.mark.parametrize("broker", celery.reachable())
 locking = pytest.mark.database("postgresql", "mysql")
 
