@@ -16,7 +16,7 @@ from django.test.utils import setup_databases, teardown_databases
 from pytest_django import DjangoDbBlocker
 
 from chunkqs import pytest_plugin
-from tests.support import databases, models
+from tests.support import databases, models, sampling
 from tests.support.leftovers import Leftovers
 from tests.support.pgbouncer import Pgbouncer
 from tests.support.private import second_alias
@@ -46,6 +46,7 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     databases.deselect(config, items)
+    sampling.sample(config, items)
 
 
 def pytest_terminal_summary(
