@@ -1,29 +1,25 @@
-"""Queries, as far as Django's documentation leaves them out: what they ask for and their
-conditions.
+"""Queries, as far as Django's documentation leaves them out: what they ask for.
 
 Each piece names the Django versions it was read and tested against.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Sized
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Self
 
-from django.db.models import BooleanField, Model, Q, QuerySet
-from django.db.models.expressions import Col, Expression, OrderBy, RawSQL
-from django.db.models.lookups import Exact, In, IsNull
+from django.db.models import Model, QuerySet
+from django.db.models.expressions import Col, OrderBy, RawSQL
 from django.db.models.sql import Query
 from django.db.models.sql.constants import LOUTER
 from django.db.models.sql.datastructures import Join
-from django.db.models.sql.where import AND, ExtraWhere
+from django.db.models.sql.where import ExtraWhere
 
-from .expressions import flattened, is_expression, returns_rows
+from .conditions import RANGES, is_exact, is_one, own_lookups
+from .expressions import flattened, returns_rows
 from .joins import joined_to, to_many_joins
 from .routing import planning_alias
-
-#: Lookups that leave a range of a column.
-RANGES = {"gt", "gte", "lt", "lte", "range", "startswith"}
 
 
 @dataclass(frozen=True)
@@ -71,7 +67,7 @@ class QueryInfo:
         to_many = to_many_joins(query)
         annotations = tuple(query.annotation_select.values())
         group_by = query.group_by
-        own = _own_lookups(query, base_alias)
+        own = own_lookups(query)
         return cls(
             base_alias=base_alias,
             is_distinct=bool(query.distinct),
@@ -86,8 +82,8 @@ class QueryInfo:
             to_many_joins=to_many,
             repeating=joined_to(set(to_many), query),
             is_filtered=bool(query.where),
-            pinned=tuple(lookup.lhs for lookup in own if _is_exact(lookup)),
-            uniform=tuple(lookup.lhs for lookup in own if _is_exact(lookup) or _is_one(lookup)),
+            pinned=tuple(lookup.lhs for lookup in own if is_exact(lookup)),
+            uniform=tuple(lookup.lhs for lookup in own if is_exact(lookup) or is_one(lookup)),
             ranged=tuple(lookup.lhs for lookup in own if lookup.lookup_name in RANGES),
         )
 
@@ -97,26 +93,6 @@ def slice_length(queryset: QuerySet[Any, Any]) -> int | None:
     """Return how many rows a slice has at most; None where nothing limits them."""
     query = queryset.query
     return None if query.high_mark is None else int(query.high_mark - query.low_mark)
-
-
-# Django 5.2, 6.0, 6.1: filter() comes to add_q(), after methods that a QuerySet may override.
-# alias_map has the queryset's own table under its initial alias.
-def with_own_condition(
-    queryset: QuerySet[Any, Any], condition: Callable[[str, str], str]
-) -> QuerySet[Any, Any] | None:
-    """Return the rows of `queryset` that meet a condition on its own table; None where a query
-    can have no further condition.
-
-    `condition` gets the alias and the name of the table, and returns SQL without parameters.
-    """
-    if queryset.query.combinator or queryset.query.is_sliced:
-        return None
-    rows = queryset.all()
-    query: Any = rows.query
-    alias = query.get_initial_alias()
-    sql = condition(alias, query.alias_map[alias].table_name)
-    query.add_q(Q(RawSQL(sql, [], output_field=BooleanField())))
-    return rows
 
 
 # Django 5.2, 6.0, 6.1: attributes of Query that say which kind of query it is.
@@ -141,30 +117,6 @@ def unordered_part(queryset: QuerySet[Any, Any]) -> str | None:
     return None
 
 
-# Django 5.2, 6.0, 6.1: where is a tree of lookups; those of its root, an AND that isn't
-# negated, hold for all rows. The rhs of a lookup is a value, values, or an expression.
-def _own_lookups(query: Any, base_alias: str) -> list[Any]:
-    where = query.where
-    lookups = [] if where.negated or where.connector != AND else where.children
-    return [
-        lookup
-        for lookup in lookups
-        if isinstance(getattr(lookup, "lhs", None), Col) and lookup.lhs.alias == base_alias
-    ]
-
-
-def _is_exact(lookup: Any) -> bool:
-    # What another than Django calls exact may be no equality.
-    is_equality = isinstance(lookup, Exact) and type(lookup).__module__.startswith("django.")
-    return is_equality and not is_expression(lookup.rhs)
-
-
-def _is_one(lookup: Any) -> bool:
-    if isinstance(lookup, In):
-        return isinstance(lookup.rhs, Sized) and len(lookup.rhs) == 1
-    return isinstance(lookup, IsNull) and lookup.rhs is True
-
-
 # Django 5.2, 6.0, 6.1: the joins of select_related() are added while a query is compiled, by
 # get_select(), and stay in alias_map for good. extra(where=...) is an ExtraWhere in `where`.
 def keep_named_joins(queryset: QuerySet[Any, Any]) -> None:
@@ -185,50 +137,6 @@ def is_whole_table(queryset: QuerySet[Any, Any]) -> bool:
     query = queryset.query
     joined = [alias for alias in query.alias_map if query.alias_refcount[alias]]
     return not (query.where or query.distinct or query.group_by or len(joined) > 1)
-
-
-def pinning_lookups(queryset: QuerySet[Any, Any]) -> list[Any]:
-    """Return the lookups that make own columns equal to one value in all rows."""
-    pinned = QueryInfo.of(queryset).pinned
-    lookups: list[Any] = queryset.query.where.children
-    return [lookup for lookup in lookups if _is_exact(lookup) and lookup.lhs in pinned]
-
-
-# Django 5.2, 6.0, 6.1: filter() writes `condition = 1` where the database lacks booleans,
-# which no index helps with. What where holds is compiled as it is.
-def restrict(queryset: QuerySet[Any, Any], conditions: Iterable[Expression]) -> QuerySet[Any, Any]:
-    """Return a clone with only the rows for which all `conditions`, resolved ones, hold."""
-    restricted = queryset.all()
-    for condition in conditions:
-        restricted.query.where.add(condition, AND)
-    return restricted
-
-
-# Django 5.2, 6.0, 6.1: a lookup has prepared its rhs when it was made; another one of the
-# same field takes it over as it is.
-def as_intervals(queryset: QuerySet[Any, Any], columns: Collection[Any]) -> QuerySet[Any, Any]:
-    """Return a clone in which `columns`, pinned ones, lie from their value to their value."""
-    if not columns:
-        return queryset
-    clone = queryset.all()
-    where: Any = clone.query.where
-    where.children = [
-        bound
-        for lookup in where.children
-        for bound in (
-            [_with_operator(lookup, "gte"), _with_operator(lookup, "lte")]
-            if _is_exact(lookup) and lookup.lhs in columns
-            else [lookup]
-        )
-    ]
-    return clone
-
-
-def _with_operator(lookup: Any, name: str) -> Any:
-    kind = lookup.lhs.output_field.get_lookup(name)
-    bound = kind.__new__(kind)
-    bound.__dict__.update(lookup.__dict__)
-    return bound
 
 
 # Django 5.2, 6.0, 6.1: no public method takes select_for_update() back.

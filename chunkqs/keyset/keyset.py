@@ -15,6 +15,7 @@ from django.db.models.query import RawQuerySet
 
 from ..databases import database_of
 from ..databases.not_null import TableColumn, ask_unknown
+from ..django_internals.conditions import restrict
 from ..django_internals.expressions import is_constant, unfold
 from ..django_internals.ordering import (
     is_ordered_elsewhere,
@@ -23,7 +24,7 @@ from ..django_internals.ordering import (
     resolve_ordering,
     written_ordering,
 )
-from ..django_internals.queries import QueryInfo, keep_named_joins, restrict, unordered_part
+from ..django_internals.queries import QueryInfo, keep_named_joins, unordered_part
 from ..django_internals.routing import planning_alias
 from ..errors import KeysetError
 from .columns import KeyColumn, key_column, reversed_name

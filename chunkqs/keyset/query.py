@@ -16,8 +16,9 @@ from ..django_internals.compiler import (
     Statement,
     compile_select,
 )
+from ..django_internals.conditions import restrict
 from ..django_internals.expressions import Col, is_known
-from ..django_internals.queries import restrict, without_lock
+from ..django_internals.queries import without_lock
 from .checks import check_block
 from .keyset import Keyset
 from .lessons import Lessons

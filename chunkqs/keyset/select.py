@@ -19,8 +19,8 @@ from ..django_internals.compiler import (
     compile_select,
     fetched_width,
 )
+from ..django_internals.conditions import as_intervals
 from ..django_internals.ordering import ordered_by
-from ..django_internals.queries import as_intervals
 from .access_path import access_path_of
 from .columns import TYPE_ALONE, KeyColumn, KeyValue
 from .keyset import Keyset

@@ -15,9 +15,10 @@ from django.db.models.expressions import OrderBy
 from ..databases import database_of
 from ..databases.estimates import estimate
 from ..django_internals.compiler import Statement, compile_select
+from ..django_internals.conditions import pinning_lookups, restrict
 from ..django_internals.expressions import own_field
 from ..django_internals.ordering import ordered_by
-from ..django_internals.queries import is_whole_table, pinning_lookups, restrict, without_lock
+from ..django_internals.queries import is_whole_table, without_lock
 from ..errors import KeysetError
 from ..keyset.keyset import Keyset, Position, keyset_of
 from ..keyset.predicates import between

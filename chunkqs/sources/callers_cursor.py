@@ -13,7 +13,7 @@ from django.db.models.sql.compiler import SQLCompiler
 
 from ..databases import database_of
 from ..django_internals.compiler import Extra, Statement, compile_select
-from ..django_internals.queries import with_own_condition
+from ..django_internals.conditions import with_own_condition
 
 
 class CallersCursor:

@@ -7,7 +7,7 @@ import os
 from collections.abc import Callable, Iterator
 from enum import Enum
 from threading import RLock
-from typing import Any, NamedTuple
+from typing import Any
 from weakref import WeakSet
 
 from django.db import Error, connections
@@ -22,7 +22,9 @@ from ..sources.pacing import Pacing
 from ..sources.running import RunningQuery
 from ..sources.sizing import FixedSize, row_bound
 from .build import Builder, Built
+from .cancelling import cancel_until_noticed
 from .foreign import builder
+from .given import Given
 from .plan import Plan, Positioner
 
 logger = logging.getLogger("chunkqs")
@@ -36,20 +38,6 @@ class State(Enum):
     LEFT = "its own iterator was closed"
     CLOSED = "it was closed before its rows ran out, by close() or the end of a `with` elsewhere"
     FAILED = "an error ended it before its rows ran out"
-
-
-class Given(NamedTuple):
-    """What the caller was given last, and how much of it is left."""
-
-    before: Position | None
-    """The position of the last row given before that."""
-    items: Iterator[Any]
-    """A list's iterator: how many are left in it tells the position, at no cost per row."""
-    length: int
-    block: Block = []
-    """The raw row of each of the items, in case some of them are left."""
-    last: Any = None
-    """The raw row after which the next items come, if there is any."""
 
 
 #: What the caller gets of the rows of a chunk: themselves, or the one Chunk that they are.
@@ -74,6 +62,7 @@ class Walk:
         self._as_items = items
         self._lock = RLock()
         self._is_advancing = False
+        self._cancelling = RLock()
         self._state = State.GOING
         self._source: Source | None = None
         self._builder: Builder | None = None
@@ -112,11 +101,9 @@ class Walk:
     def position(self) -> Position | None:
         """The position of the last row that was handed out."""
         given = self._given
-        left: int = given.items.__length_hint__()  # type: ignore[attr-defined]
-        given_out = given.length - left
-        if self._positioner is None or (left and not given_out):
+        if self._positioner is None or given.is_untouched:
             return given.before
-        return self.position_of(given.block[given_out - 1] if left else given.last)
+        return self.position_of(given.last_raw_row)
 
     def position_of(self, raw_row: Any) -> Position | None:
         """Return where a raw row stands, if the rows have positions."""
@@ -135,7 +122,7 @@ class Walk:
                 "process, where a keyset walk can go on from rows.position."
             )
         with self._lock:  # wait for the thread that advances
-            if self._given.items.__length_hint__():  # type: ignore[attr-defined]
+            if self._given.left:
                 return self._given.items
             if self._is_advancing:
                 raise RuntimeError(
@@ -186,7 +173,8 @@ class Walk:
                 self._end(State.COMPLETE)
             return None if is_end else self._given.items
         finally:
-            self._is_advancing = False
+            with self._cancelling:  # a request that is on its way must not meet another query
+                self._is_advancing = False
             if self._state is not State.GOING:
                 self._release()
 
@@ -220,7 +208,7 @@ class Walk:
         plan = self._plan
         self._alias = plan.queryset.db
         self._connection = connections[self._alias]
-        self._errors = (Error, self._connection.Database.Error, OSError)
+        self._errors = (Error, self._connection.Database.Error)
         opened, self._positioner = plan.open(self._connection, self._opening)
         self._source = opened.source
         self.is_written = opened.is_written
@@ -255,7 +243,8 @@ class Walk:
         if not self._lock.acquire(blocking=False):
             # The thread that advances will notice. It need not wait for its query.
             self._end(state)
-            self._cancel()
+            if os.getpid() == self._process:
+                cancel_until_noticed(self._send_cancel)
             return
         try:
             self._end(state)
@@ -264,16 +253,16 @@ class Walk:
         finally:
             self._lock.release()
 
-    def _cancel(self) -> None:
-        """Ask the server to end the query that another thread waits for."""
-        source = self._source
-        try:
-            if source is not None:
-                source.cancel()
-            else:
-                self._opening.cancel()
-        except self._errors as error:
-            logger.debug("Could not cancel the query of a walk: %s", error)
+    def _send_cancel(self) -> bool:
+        """Ask the server to end the query that another thread waits for; False if none waits."""
+        failures: tuple[type[Exception], ...] = (*self._errors, OSError)
+        with self._cancelling:
+            if self._is_advancing:
+                try:
+                    (self._source or self._opening).cancel()
+                except failures as error:
+                    logger.debug("Could not cancel the query of a walk: %s", error)
+            return self._is_advancing
 
     def _end(self, state: State) -> None:
         if self._state is State.GOING:
@@ -283,8 +272,7 @@ class Walk:
         """Let go of the rows and the source. What is left of the rows is not handed out."""
         given = self._given
         self._given = Given(self.position, iter(()), 0)
-        for _ in given.items:
-            pass
+        given.drop()
         self._forget_built()
         self._builder = None  # it holds this walk, by what fetches for it
         source, self._source = self._source, None
@@ -297,8 +285,7 @@ class Walk:
 
     def forget(self) -> None:
         """Hand out no row in a forked process: what is open is the parent's."""
-        for _ in self._given.items:
-            pass
+        self._given.drop()
         self._forget_built()
 
     def _forget_built(self) -> None:

@@ -26,7 +26,7 @@ from ..answers import (
 from ..base import Cursor, Database, Result
 from ..statistics import Distribution, Step
 from ..transport import Transport
-from . import errors
+from . import errors, load
 from .copy_statement import cells_of, copy_statement
 from .not_null import NOT_NULL
 from .plan import read_plan
@@ -51,23 +51,6 @@ LEADING_WORD = re.compile(r"[a-z0-9]*")
 
 #: libpq's number for a connection in the middle of a statement.
 ACTIVE = 1
-
-
-REPLICATION_LAG = """
-SELECT coalesce(CASE
-    WHEN NOT pg_catalog.pg_is_in_recovery() THEN
-        (SELECT extract(epoch FROM max(replay_lag)) FROM pg_catalog.pg_stat_replication)
-    WHEN pg_catalog.pg_last_wal_receive_lsn() <> pg_catalog.pg_last_wal_replay_lsn() THEN
-        extract(epoch FROM pg_catalog.clock_timestamp()
-                           - pg_catalog.pg_last_xact_replay_timestamp())
-END, 0)
-"""
-ACTIVE_QUERIES = """
-SELECT pg_catalog.count(*) FROM pg_catalog.pg_stat_activity
-WHERE datname = pg_catalog.current_database() AND backend_type = 'client backend'
-AND state = 'active' AND pid <> pg_catalog.pg_backend_pid()
-"""
-
 
 #: One row, with the types of the columns of a query that is not run.
 DESCRIBE = """
@@ -120,16 +103,11 @@ class PostgreSQL(Database):
     def replication_lag(self) -> float:
         """Ask a replica how old the last transaction is that it has replayed, unless it has
         replayed all that it has received; ask a primary about the slowest of its replicas."""
-        return float(self._figure(REPLICATION_LAG))
+        return load.replication_lag(self.connection)
 
     def active_queries(self) -> int:
         """Count the clients whose queries run, without this one."""
-        return int(self._figure(ACTIVE_QUERIES))
-
-    def _figure(self, sql: str) -> Any:
-        with self.connection.cursor() as cursor:
-            cursor.execute(sql)
-            return cursor.fetchone()[0]
+        return load.active_queries(self.connection)
 
     def repeated_work(self, statement: Statement) -> RepeatedWork | None:
         """Look for large sorts and hashes in the plan, and for a scan that skips many rows.
@@ -244,15 +222,7 @@ class PostgreSQL(Database):
 
     def connection_limit(self) -> int | None:
         """Return the least of the server's, the database's and the role's limit."""
-        with self.connection.cursor() as cursor:
-            cursor.execute(
-                "SELECT least(current_setting('max_connections')::int"
-                " - current_setting('superuser_reserved_connections')::int,"
-                " nullif(datconnlimit, -1), nullif(rolconnlimit, -1))"
-                " FROM pg_catalog.pg_database, pg_catalog.pg_roles"
-                " WHERE datname = current_database() AND rolname = session_user"
-            )
-            return int(cursor.fetchone()[0])
+        return load.connection_limit(self.connection)
 
     def likely_transport(self, field: Any) -> Transport:
         """Go by the field's `db_type()`: text for whatever is not known to be exact."""
