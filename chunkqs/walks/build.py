@@ -160,14 +160,18 @@ def _build_apart(block: Block, hydrate: Hydrate, passing: tuple[type[Exception],
     """Build the rows of `block`, of which those before one that cannot be built are right.
 
     What a converter or the model's own code raises comes after them, as it does in Django. An
-    error of the database (`passing`) passes at once: the whole block may be built again.
+    error of the database (`passing`) passes at once: the whole block may be built again. So does
+    one that no row raises by itself: it came from elsewhere, as a signal does.
     """
     try:
         return Built(hydrate(block), block, block[-1])
     except passing:
         raise
     except Exception:
-        return _build_one_by_one(block, hydrate, passing)
+        built = _build_one_by_one(block, hydrate, passing)
+        if built.error is None:
+            raise
+        return built
 
 
 def _build_one_by_one(

@@ -23,6 +23,7 @@ from ..errors import MissingIndexWarning
 from ..keyset.columns import KeyColumn
 from ..keyset.indexes import declared_indexes, gives
 from ..keyset.keyset import Keyset
+from .signals import is_from_signal
 
 logger = logging.getLogger("chunkqs")
 
@@ -36,11 +37,13 @@ def warn_of_missing_index(
     the next chunk.
 
     Costs one EXPLAIN, on SQLite a COUNT of some rows more. Whatever that stumbles over is
-    logged, and leaves the caller's transaction as it was.
+    logged, and leaves the caller's transaction as it was; a signal passes.
     """
     try:
         text = _advice(keyset, connection, statement)
-    except Exception:
+    except Exception as error:
+        if is_from_signal(error):
+            raise
         logger.debug("No advice for the walk of %s", _label(keyset), exc_info=True)
         return
     if text:

@@ -95,6 +95,21 @@ def test_rows_before_one_that_cannot_be_made_are_handed_out(walk: str) -> None:
     assert [row.pk for row in got] == [row.pk for row in events()[:expected]]
 
 
+def test_an_error_that_no_row_raises_by_itself_is_not_swallowed(walk: str) -> None:
+    """Such as a signal's: where the rows are built once more, to find the one, none is at fault."""
+    seen: list[Any] = []
+
+    def convert(value: Any) -> Any:
+        seen.append(value)
+        if len(seen) == 12:
+            raise ValueError("of a signal")
+        return value
+
+    queryset: Any = converting(convert)
+    with pytest.raises(ValueError, match="of a signal"):
+        list(iter(queryset.chunks(5) if walk == "chunks" else getattr(queryset, walk)()))
+
+
 def test_a_converter_may_leave_a_field_deferred(walk: str) -> None:
     field = Event._meta.get_field("path")
 

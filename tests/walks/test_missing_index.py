@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import signal
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
+from functools import partial
 from itertools import islice
 from typing import Any
 
@@ -251,6 +253,46 @@ def test_advice_that_fails_leaves_the_walk_and_the_transaction_alone(
         assert warned(Indexed.objects.order_by("d")) == []
         assert Owner.objects.filter(rank=1000).exists()
         transaction.set_rollback(True)
+
+
+class SoftTimeLimit(Exception):
+    """What a task queue raises out of a signal."""
+
+
+class Handler:
+    """Raises it, in each form that a handler may have."""
+
+    def __call__(self, *signal: Any) -> None:
+        raise SoftTimeLimit
+
+    def method(self, *signal: Any) -> None:
+        raise SoftTimeLimit
+
+
+HANDLERS: dict[str, Any] = {
+    "function": lambda *signal: Handler().method(),
+    "method": Handler().method,
+    "object": Handler(),
+    "partial": partial(Handler().method, "whose"),
+}
+
+
+@pytest.mark.parametrize("handler", HANDLERS)
+@pytest.mark.parametrize("in_block", [False, True])
+def test_a_signal_during_the_advice_ends_the_walk(
+    handler: str, in_block: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def is_interrupted(self: Any, statement: Any) -> None:
+        signal.raise_signal(signal.SIGUSR1)
+
+    monkeypatch.setattr(type(database_of(connection)), "repeated_work", is_interrupted)
+    before = signal.signal(signal.SIGUSR1, HANDLERS[handler])
+    try:
+        with pytest.raises(SoftTimeLimit), transaction.atomic() if in_block else nullcontext():
+            warned(Indexed.objects.order_by("d"))
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    assert Owner.objects.exists()
 
 
 @pytest.mark.database("postgresql")
