@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from threading import RLock
 from typing import Any
 
 from django.db.backends.utils import CursorWrapper
@@ -17,6 +18,7 @@ class RunningQuery:
 
     def __init__(self) -> None:
         self._running: tuple[Database, Any] | None = None
+        self._lock = RLock()
 
     @contextmanager
     def waiting(self, cursor: CursorWrapper) -> Iterator[None]:
@@ -26,10 +28,12 @@ class RunningQuery:
         try:
             yield
         finally:
-            self._running = None
+            with self._lock:  # a request that is on its way must not meet the caller's next query
+                self._running = None
 
     def cancel(self) -> None:
         """Ask the server to end the query, if one runs."""
-        if self._running is not None:
-            database, handle = self._running
-            database.cancel(handle)
+        with self._lock:
+            if self._running is not None:
+                database, handle = self._running
+                database.cancel(handle)
