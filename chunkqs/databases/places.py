@@ -8,6 +8,7 @@ import time
 from collections import Counter, defaultdict
 from collections.abc import Iterator
 from contextlib import contextmanager
+from weakref import WeakSet
 
 from django.db import OperationalError
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -22,8 +23,19 @@ CALLERS_TIMEOUT = 5.0
 PAUSE = 0.05
 
 
+class Place:
+    """What a thread took for a private connection."""
+
+    def __init__(self) -> None:
+        self.thread = threading.get_ident()
+
+
 class Places:
-    """The private connections that are open, by alias and by the thread that opened them."""
+    """The private connections that are open, by alias.
+
+    A place is taken for as long as it exists: one that an interrupt kept from being given back is
+    free when the garbage collector has found it.
+    """
 
     def __init__(self) -> None:
         self.reset()
@@ -31,32 +43,31 @@ class Places:
     def reset(self) -> None:
         """Forget all of them: a forked child has none, and its locks may be held by nobody."""
         self._changed = threading.Condition()
-        self._taken: defaultdict[str, Counter[int]] = defaultdict(Counter)
+        self._taken: defaultdict[str, WeakSet[Place]] = defaultdict(WeakSet)
         self._waiting: Counter[str] = Counter()
 
-    def take(self, alias: str) -> int:
-        """Take a place, and return what gives it back; raise NoRoom where none gets free.
+    def take(self, alias: str) -> Place:
+        """Take a place; raise NoRoom where none gets free.
 
         A thread that holds all of the others itself does not wait: nobody would give one back.
         """
-        most, thread = chunkqs_settings().max_private_connections, threading.get_ident()
+        most, place = chunkqs_settings().max_private_connections, Place()
         with self._changed:
             taken = self._taken[alias]
-            others_hold_some = taken.total() > taken[thread]
-            if others_hold_some:
-                self._changed.wait_for(lambda: taken.total() < most, TIMEOUT)
-            if taken.total() >= most:
+            if self.are_held_by_others(alias):
+                self._changed.wait_for(lambda: len(taken) < most, TIMEOUT)
+            if len(taken) >= most:
                 raise _no_room(alias, most)
             if self._waiting[alias]:
                 raise NoRoom("the server has no room for the callers' own connections")
-            taken[thread] += 1
-        return thread
+            taken.add(place)
+        return place
 
     def are_held_by_others(self, alias: str) -> bool:
         """Return whether other threads have private connections open."""
+        thread = threading.get_ident()
         with self._changed:
-            taken = self._taken[alias]
-            return taken.total() > taken[threading.get_ident()]
+            return any(place.thread != thread for place in self._taken[alias])
 
     @contextmanager
     def kept_for_callers(self, alias: str) -> Iterator[None]:
@@ -69,10 +80,10 @@ class Places:
             with self._changed:
                 self._waiting[alias] -= 1
 
-    def give_back(self, alias: str, thread: int) -> None:
-        """Free the place that a thread took, from whichever thread."""
+    def give_back(self, alias: str, place: Place) -> None:
+        """Free a place, from whichever thread."""
         with self._changed:
-            self._taken[alias] -= Counter({thread: 1})
+            self._taken[alias].discard(place)
             self._changed.notify_all()
 
 

@@ -14,8 +14,10 @@ from typing import Any
 
 import pytest
 from django.db import connection, transaction
+from django.test.utils import override_settings
 
 from chunkqs import chunks, keyset_iter, stream
+from chunkqs.databases.places import places
 from tests.support.leftovers import BACKENDS, PATIENCE_SECONDS, backends
 from tests.support.models import Event
 from tests.support.rows import make
@@ -98,3 +100,5 @@ def test_a_walk_that_is_interrupted_leaves_nothing_behind(name: str, around: str
     while sessions() > before and time.monotonic() < until:
         time.sleep(0.02)
     assert sessions() == before
+    with override_settings(CHUNKQS={"MAX_PRIVATE_CONNECTIONS": 1}):
+        assert places.take(connection.alias)
