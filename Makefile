@@ -40,7 +40,8 @@ test-random: test-sqlite
 # measured.
 COVERAGE_FLOOR := 86
 COVERAGE := CHUNKQS_CASES=3 CHUNKQS_EXAMPLES=10 $(BIN)/coverage run --parallel-mode -m pytest \
-	$(PYTEST_ARGS) -m "not once_per_database" --ignore=tests/project --ignore=tests/typing
+	$(PYTEST_ARGS) -m "not once_per_database" --ignore=tests/http/test_servers.py \
+	--ignore=tests/project --ignore=tests/typing
 
 coverage: $(VENV)/.dev
 	$(BIN)/coverage erase
