@@ -196,6 +196,10 @@ class Database(Features):
         way. Asked only where the database `knows_types`."""
         return used
 
+    def is_float(self, column_type: Any) -> bool:
+        """Return whether a type is one of floating-point numbers."""
+        return False
+
     def is_doubtful(self, column_type: Any) -> bool:
         """Return whether values of a type may not be comparable with what they are read as."""
         return False

@@ -70,6 +70,12 @@ class Features:
     compares_json_by_value = False
     """Whether JSON_EXTRACT() is sorted as text, but compared without the quotes of a string."""
 
+    adds_decimals_exactly = False
+    """Whether decimals are no floats: their sum is the same in whatever order they are added."""
+
+    deviates_exactly = False
+    """Whether a variance of integers is the same in whatever order they come."""
+
     reads_rows_as_they_come = False
     """Whether a cursor comes upon rows that its own connection inserts while it is read."""
 

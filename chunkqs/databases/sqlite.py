@@ -40,6 +40,7 @@ class SQLite(Database):
     has_sessions = False
     reads_rows_as_they_come = True
     finds_parametrized_expressions = False
+    deviates_exactly = True
 
     @property
     def is_seen_by_others(self) -> bool:

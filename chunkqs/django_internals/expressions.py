@@ -54,6 +54,12 @@ def query_of(expression: Any) -> Any:
     return expression.query if isinstance(expression, Subquery) else None
 
 
+# Django 5.2, 6.0, 6.1: values() names its columns in select, annotate() in annotation_select.
+def selected_by(query: Any) -> list[Any]:
+    """Return the expressions that a query of an expression selects."""
+    return [*query.select, *query.annotation_select.values()]
+
+
 def has_query(expression: Any) -> bool:
     """Return whether an expression, or a part of it, runs a query of its own."""
     return any(query_of(part) is not None for part in flattened(expression))

@@ -12,6 +12,7 @@ from ..databases.not_null import TableColumn
 from ..databases.transport import Transport
 from ..django_internals.expressions import field_of
 from ..errors import KeysetError
+from .aggregates import is_gathered
 from .columns import KeyColumn, name_of
 from .ranges import Position
 
@@ -59,6 +60,9 @@ class Lessons:
             transport = database.transport(column_type, before[number])
             if transport is None:
                 reason = "does not come back from the driver unchanged"
+                raise inexact(column, database.type_name(column_type), reason)
+            if database.is_float(column_type) and is_gathered(column.expression):
+                reason = "is added up in another order, perhaps to other digits, by each query"
                 raise inexact(column, database.type_name(column_type), reason)
             if database.is_doubtful(column_type):
                 self.doubtful[number] = column_type

@@ -28,6 +28,7 @@ from ..django_internals.expressions import Col, field_of, flattened, returns_row
 from ..django_internals.ordering import is_reversed
 from ..django_internals.queries import QueryInfo
 from ..errors import KeysetError
+from .aggregates import depends_on_order, gathered
 from .columns import KeyColumn, key_column, name_of
 from .lessons import ADVICE
 
@@ -73,6 +74,11 @@ def refuse_column(expression: Any, connection: BaseDatabaseWrapper) -> None:
             "the order differs in each query",
         )
     database = database_of(connection)
+    if any(depends_on_order(aggregate, database) for aggregate in gathered(expression)):
+        raise refusal(
+            f"order by {name_of(expression)}, a {type(field_of(expression)).__name__}",
+            "what it gathers may come in another order, or with other digits, in each query",
+        )
     if database.compares_json_by_value and JSON_CALL.search(_sql_of(expression)):
         raise refusal(f"order by {name_of(expression)}", "JSON is not compared as it is sorted")
     field = field_of(expression)

@@ -233,8 +233,14 @@ def test_computed_numbers_compare_as_they_are_read() -> None:
     assert_walked(Ranked.objects.order_by(third))
     assert_walked(Ranked.objects.annotate(x=F("ratio") / 3.0).order_by("-x"))
     assert_walked(Ranked.objects.annotate(x=F("number") / 7.0).order_by("-x"))
-    mean = Owner.objects.annotate(mean=Avg("ranked__number")).order_by("mean")
-    assert_walked(mean)
+    assert_walked(Owner.objects.annotate(mean=Avg("ranked__number")).order_by("mean"))
+    share = ExpressionWrapper(Sum("ranked__number") * 1.0 / Count("ranked"), FloatField())
+    assert_walked(Owner.objects.annotate(share=share).order_by("-share"))
+
+
+@pytest.mark.database("postgresql", "mysql")
+@pytest.mark.usefixtures("ranked")
+def test_averages_of_decimals_compare_as_they_are_read() -> None:
     assert_walked(Owner.objects.annotate(mean=Avg("ranked__amount")).order_by("-mean"))
     seventh = Avg(F("ranked__amount") / 7, output_field=FloatField())
     assert_walked(Owner.objects.annotate(mean=seventh).order_by("mean"))

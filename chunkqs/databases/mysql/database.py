@@ -29,7 +29,7 @@ from ..transport import VALUE, Transport
 from . import errors
 from .session import MySQLSession
 from .sort_length import MOST_BYTES, sort_length
-from .transports import LIKELY, ColumnType, exact
+from .transports import DOUBLE, FLOAT, LIKELY, ColumnType, exact
 
 #: Account, role and database of a session.
 SCOPE = "concat_ws(' ', current_user(), current_role(), database())"
@@ -72,6 +72,7 @@ class MySQL(Database):
     indexes_end_with_key = True
     knows_types = True
     has_numbered_types = True
+    adds_decimals_exactly = True
     compares_json_by_value = True
 
     def explain(self, statement: Statement) -> Explanation | None:
@@ -179,6 +180,10 @@ class MySQL(Database):
             ColumnType(column[1], flag, column[5])
             for column, flag in zip(cursor.description, flags, strict=True)
         ]
+
+    def is_float(self, column_type: ColumnType) -> bool:
+        """Go by the type's number."""
+        return column_type.code in (FLOAT, DOUBLE)
 
     def transport(self, column_type: ColumnType, used: Transport) -> Transport | None:
         """Go by what the server says."""

@@ -35,7 +35,16 @@ from .repeated_work import repeated_work, skipping_scan
 from .scope import read_scope
 from .session import PostgreSQLSession
 from .statistics import distributions, value_sql
-from .transports import FIRST_OF_USER, LIKELY, LIKELY_MOMENTS, TEXT, exact, may_hold_floats, moment
+from .transports import (
+    FIRST_OF_USER,
+    FLOATS,
+    LIKELY,
+    LIKELY_MOMENTS,
+    TEXT,
+    exact,
+    may_hold_floats,
+    moment,
+)
 
 #: Of some types, those that are neither enums nor of an extension.
 OWN_TYPES = """
@@ -71,6 +80,8 @@ class PostgreSQL(Database):
     reads_nulls_by_index_order = True
     shares_snapshots = True
     knows_types = True
+    adds_decimals_exactly = True
+    deviates_exactly = True
     names_derived_columns = True
     writes_jsonb = True
     writes_exports = True
@@ -255,6 +266,10 @@ class PostgreSQL(Database):
                 raise
             return None
         return result
+
+    def is_float(self, column_type: int) -> bool:
+        """Go by the type's number."""
+        return column_type in FLOATS
 
     def is_doubtful(self, column_type: int) -> bool:
         """Return True for types of the user's own, and for floats in an array."""
