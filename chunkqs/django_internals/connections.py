@@ -90,6 +90,13 @@ def close_apart(private: Any) -> None:
                 del private.__dict__[name]
 
 
+# Django 5.2, 6.0, 6.1: ensure_connection() connects where `connection` is None, by connect(),
+# which resets what is known of transactions.
+def begin_unconnected(connection: Any) -> None:
+    """Let `connection` connect when it is needed, and leave what it had alone."""
+    connection.connection = None
+
+
 # Django 5.2, 6.0, 6.1: close() is for the thread that made the wrapper, unless that is shared.
 def disconnect(connection: Any) -> None:
     """Close the connection of another thread, which connects again when it needs to."""

@@ -24,6 +24,17 @@ def pool_of(connection: Any) -> Any:
     return getattr(connection, "pool", None)
 
 
+# Django 5.2, 6.0, 6.1: the wrapper of PostgreSQL keeps its pools by alias, in its class.
+def known_pool(connection: Any) -> Any:
+    """Return the pool that wrappers of this alias have taken connections from, if there is one."""
+    return getattr(connection, "_connection_pools", {}).get(connection.alias)
+
+
+def forget_pool(connection: Any) -> None:
+    """Let `connection` make a pool of its own, and leave the one that there is alone."""
+    connection._connection_pools.pop(connection.alias, None)
+
+
 def is_from_psycopg(pool: Any) -> bool:
     """Return whether `pool` is one of psycopg_pool's."""
     return hasattr(pool, "getconn") and hasattr(pool, "get_stats")

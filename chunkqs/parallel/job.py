@@ -18,6 +18,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import QuerySet
 
 from ..databases import database_of
+from ..databases.inherited import leave_inherited
 from ..databases.private_connection import session_of
 from ..databases.session import SessionMismatch, errors_as_mismatch
 from ..django_internals.compiler import compile_select
@@ -146,6 +147,7 @@ class Job:
     @contextmanager
     def _seen_alike(self, connection: BaseDatabaseWrapper) -> Iterator[None]:
         """Let `connection` see what the caller's does while the block runs."""
+        leave_inherited(connection)
         if connection.connection is None:
             self._opened.append(connection)
             connection.ensure_connection()

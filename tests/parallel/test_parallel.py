@@ -9,8 +9,8 @@ import sys
 import threading
 import traceback
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor, wait
-from multiprocessing import active_children
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor, wait
+from multiprocessing import active_children, get_context
 from pathlib import Path
 from typing import Any
 
@@ -250,6 +250,16 @@ def test_all_workers_read_one_state_of_the_database(tmp_path: Path) -> None:
     writer.join()
     assert found == [(pk, "before") for pk in before]
     make(Event, 1)
+
+
+@pytest.mark.filterwarnings("ignore:.*multi-threaded.*:DeprecationWarning")  # so is pytest here
+def test_processes_that_were_forked_have_connections_of_their_own() -> None:
+    assert Event.objects.exists()  # on the connection that they inherit
+    with ProcessPoolExecutor(2, mp_context=get_context("fork")) as processes:
+        for _ in range(3):
+            found = list(Event.objects.parallel(work.pks, executor=processes, chunk_size=20))
+            assert sorted(sum(found, [])) == all_pks()
+    assert Event.objects.count() == len(all_pks())
 
 
 @pytest.mark.parametrize("queryset", [lambda: Event.objects.all(), lambda: Event.objects.none()])
