@@ -120,4 +120,4 @@ def _arrow_format(
         ) from error
     _, compiler, _ = compile_select(rows, connections[rows.db])
     form = ArrowFormat(names, field_types(compiler), dictionaries=dictionaries)
-    return form, CopyFormat("arrow", names)
+    return form, CopyFormat("arrow", names, readings=form.readings)

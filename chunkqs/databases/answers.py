@@ -39,6 +39,16 @@ class Explanation(NamedTuple):
     """The whole plan (PostgreSQL: VERBOSE JSON), for whoever must know what it touches."""
 
 
+class Reading(NamedTuple):
+    """What pyarrow makes of the text of a column."""
+
+    is_text: bool = False
+    """Whether it stays text, which is that of CSV then."""
+    places: int | None = None
+    """The decimals of a decimal. pyarrow must not be left to add some: beyond 128 bits it
+    returns another number, without an error."""
+
+
 class CopyFormat(NamedTuple):
     """What a server that writes an export itself is to write."""
 
@@ -47,6 +57,8 @@ class CopyFormat(NamedTuple):
     writes them."""
     names: tuple[str, ...]
     escape_formulas: bool = False
+    readings: tuple[Reading, ...] = ()
+    """How each column is read, for pyarrow."""
 
     @property
     def is_text(self) -> bool:

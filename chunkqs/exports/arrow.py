@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
-from decimal import Decimal
+from decimal import Context, Decimal, Inexact, InvalidOperation
 from typing import Any
 
 import pyarrow as pa
 from django.conf import settings
 from pyarrow import csv
 
+from ..databases.answers import Reading
 from ..django_internals.values import FieldType
 from .text import text_of
 
@@ -55,6 +56,8 @@ class ArrowFormat:
     def __init__(self, names: Sequence[str], types: Sequence[FieldType], *, dictionaries: bool):
         self.types = [arrow_type(kind, dictionaries=dictionaries) for kind in types]
         self.schema = pa.schema(list(zip(names, self.types, strict=True)))
+        self.readings = tuple(map(reading_of, self.types))
+        """How a server that writes the rows itself is to write each column."""
         self._names = [f"c{number}" for number in range(len(names))]
         self._parse = csv.ParseOptions(newlines_in_values=True, ignore_empty_lines=False)
         self._convert = csv.ConvertOptions(
@@ -80,11 +83,11 @@ class ArrowFormat:
     def _array(self, index: int, values: tuple[Any, ...]) -> Any:
         kind = self.types[index]
         convert = value_converter(kind)
-        if convert is not None:
-            values = tuple(None if value is None else convert(value) for value in values)
         try:
+            if convert is not None:
+                values = tuple(None if value is None else convert(value) for value in values)
             return pa.array(values, type=kind)
-        except pa.ArrowException as error:
+        except (pa.ArrowException, OverflowError) as error:
             name = self.schema.names[index]
             raise pa.ArrowInvalid(f"Column {name!r}, of type {kind}: {error}") from error
 
@@ -130,17 +133,51 @@ def _decimal(kind: FieldType) -> Any:
     return wide(digits, places)
 
 
+def is_text(kind: Any) -> bool:
+    """Return whether the values of a type are text, as in CSV."""
+    tests = (pa.types.is_string, pa.types.is_large_string, pa.types.is_dictionary)
+    return any(test(kind) for test in tests)
+
+
 def value_converter(kind: Any) -> Callable[[Any], Any] | None:
     """Return what a value has to go through before Arrow takes it; None where it does as it is."""
-    if pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_dictionary(kind):
+    if is_text(kind):
         return text_of
     if pa.types.is_large_binary(kind):
         return bytes
+    if pa.types.is_decimal(kind):
+        return _exact(kind)
     if pa.types.is_list(kind):
         convert = value_converter(kind.value_type)
         if convert is not None:
             return lambda values: [None if v is None else convert(v) for v in values]
     return None
+
+
+def _exact(kind: Any) -> Callable[[Any], Any]:
+    """Return what writes a decimal with the decimals of its type.
+
+    pyarrow loses digits without an error where it is left to do that for more than 38 of them.
+    """
+    context = Context(kind.precision, traps=[Inexact, InvalidOperation])
+    last_place = Decimal(1).scaleb(-kind.scale)
+
+    def exact(value: Any) -> Any:
+        if isinstance(value, Decimal) and not value.is_finite():
+            return value
+        try:
+            return context.quantize(value, last_place)
+        except ArithmeticError as error:
+            raise pa.ArrowInvalid(f"{value} has more digits") from error
+
+    return exact
+
+
+def reading_of(kind: Any) -> Reading:
+    """Return what becomes of the server's text for a column of a type."""
+    if pa.types.is_decimal128(kind):
+        return Reading(places=kind.scale)
+    return Reading(is_text=is_text(kind) or pa.types.is_decimal256(kind))
 
 
 def text_type(kind: Any) -> Any:
@@ -149,7 +186,7 @@ def text_type(kind: Any) -> Any:
         return pa.timestamp("us")
     if pa.types.is_duration(kind):
         return pa.int64()
-    if pa.types.is_list(kind) or pa.types.is_large_binary(kind):
+    if pa.types.is_list(kind) or pa.types.is_large_binary(kind) or pa.types.is_decimal256(kind):
         return pa.large_string()
     return kind
 
@@ -158,6 +195,9 @@ def from_text(column: Any, kind: Any) -> Any:
     """Return what was read by `text_type()` as a column of its own type."""
     if pa.types.is_large_binary(kind):
         return _each(column, kind, _binary)
+    if pa.types.is_decimal256(kind):
+        exact = _exact(kind)
+        return _each(column, kind, lambda text: exact(Decimal(text)))
     if pa.types.is_list(kind):
         element = element_reader(kind.value_type)
         return _each(column, kind, lambda text: element(json.loads(text, parse_float=Decimal)))
@@ -183,7 +223,8 @@ def element_reader(kind: Any) -> Callable[[Any], Any]:
     elif pa.types.is_floating(kind):
         inner = float
     elif pa.types.is_decimal(kind):
-        inner = Decimal
+        exact = _exact(kind)
+        inner = lambda value: exact(Decimal(value))  # noqa: E731
     else:
         return _same
     return lambda values: [None if value is None else inner(value) for value in values]

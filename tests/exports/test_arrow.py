@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import gc
 import io
 from collections.abc import Callable
@@ -15,6 +16,7 @@ import pyarrow as pa
 import pytest
 from django.db import connection, transaction
 from django.db.models import Avg, Count, DecimalField, F, QuerySet, Sum
+from django.db.models.expressions import RawSQL
 from django.db.models.functions import Cast, TruncDay
 from django.test.utils import CaptureQueriesContext
 from pyarrow import parquet
@@ -206,6 +208,24 @@ def test_values_of_a_field_of_ones_own_are_text() -> None:
     assert table.to_pylist() == list(Upper.objects.order_by("pk").values("shout"))
     table = stream(Described.objects.order_by("pk").values("place")).arrow().read_all()
     assert table["place"].to_pylist()[:2] == ["[0, 0]", "[1, -1]"]
+
+
+@pytest.mark.database("postgresql")
+@pytest.mark.parametrize(
+    "sql",
+    ["true", "'2024-02-29 23:59:58.5+01'::timestamptz", "'2024-02-29 00:00'::timestamp",
+     "'2024-02-29'::date", "interval '-1 day 5s'", "'ab'::bytea", "1.50", "1e15::float8",
+     "'{\"b\": 1}'::jsonb", "NULL"],
+)  # fmt: skip
+def test_a_column_of_no_field_is_the_text_that_csv_has(sql: str) -> None:
+    make(Event, ROWS)
+    queryset = Event.objects.annotate(column=RawSQL(sql, [])).order_by("pk").values("column")
+    for rows in WAYS.values():
+        table = rows(queryset).arrow().read_all()
+        assert table.schema.types == [pa.large_string()]
+        text = b"".join(rows(queryset).csv(header=False)).decode()
+        cells = [row[0] if row else None for row in csv.reader(io.StringIO(text))]
+        assert table["column"].to_pylist() == cells
 
 
 @pytest.mark.database("sqlite")

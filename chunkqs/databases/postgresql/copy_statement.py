@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from django.conf import settings
 
 from ...django_internals.values import Conversion
-from ..answers import CopyFormat
+from ..answers import CopyFormat, Reading
 
 BOOL, BYTEA, INT8, INT2, INT4, TEXT, OID = 16, 17, 20, 21, 23, 25, 26
 FLOAT4, FLOAT8, INET, BPCHAR, VARCHAR = 700, 701, 869, 1042, 1043
@@ -42,6 +42,12 @@ DURATION = (
     " || 'M' || lpad((div(abs({u}), 1000000) %% 60)::text, 2, '0')"
     " || CASE WHEN {u} %% 1000000 = 0 THEN '' ELSE"
     " rtrim('.' || lpad((abs({u}) %% 1000000)::bigint::text, 6, '0'), '0') END || 'S'"
+)
+
+#: A decimal with so many decimals; as it is, where that would lose a digit.
+PLACES = (
+    "CASE WHEN scale({c}::numeric) <> {places} AND {c} = round({c}, {places})"
+    " THEN round({c}, {places}) ELSE {c} END"
 )
 
 #: Bytes of a name that the server keeps.
@@ -77,9 +83,23 @@ def cells_of(
     """Return the SQL that writes each column; None where one is not for the server to write."""
     if copy.kind == "ndjson" and any(len(name.encode()) > LONGEST_NAME for name in copy.names):
         return None
-    cells = [_cell(kind, how, copy) for kind, how in zip(types, conversions, strict=True)]
+    readings = copy.readings or [Reading()] * len(types)
+    columns = zip(types, conversions, readings, strict=True)
+    cells = [_read_cell(kind, how, copy, reading) for kind, how, reading in columns]
     found = [cell.format(c=f"c{n}") for n, cell in enumerate(cells) if cell is not None]
     return found if len(found) == len(cells) else None
+
+
+def _read_cell(kind: int, conversion: Conversion, copy: CopyFormat, reading: Reading) -> str | None:
+    """Return the SQL for a column, for what reads it."""
+    if reading.is_text:
+        return _cell(kind, conversion, copy._replace(kind="csv"))
+    if reading.places is None:
+        return _cell(kind, conversion, copy)
+    is_decimal = conversion in (Conversion.NONE, Conversion.DECIMAL)
+    if not is_decimal or kind not in {*INTEGERS, NUMERIC}:
+        return None
+    return PLACES.format(c="{c}", places=reading.places)
 
 
 def _cell(kind: int, conversion: Conversion, copy: CopyFormat) -> str | None:
