@@ -15,13 +15,19 @@ def condition(model: type[Model], text: str) -> tuple[str, Any]:
     lookup, equals, value = text.partition("=")
     if not equals or not lookup:
         raise ValueError(f"{text!r} is no condition: write it as field=value.")
-    if lookup.endswith("__in"):
-        return lookup, value.split(",")
-    if lookup.endswith("__isnull") or _is_boolean(model, lookup):
-        if value.lower() not in BOOLEANS:
-            raise ValueError(f"{text!r}: {lookup} is true or false.")
-        return lookup, BOOLEANS[value.lower()]
-    return lookup, value
+    if lookup.endswith("__range") and value.count(",") != 1:
+        raise ValueError(f"{text!r}: a range has two ends, with a comma between them.")
+    if lookup.endswith(("__in", "__range")):
+        return lookup, [_operand(model, lookup, part) for part in value.split(",")]
+    return lookup, _operand(model, lookup, value)
+
+
+def _operand(model: type[Model], lookup: str, value: str) -> Any:
+    if not lookup.endswith("__isnull") and not _is_boolean(model, lookup):
+        return value
+    if value.lower() not in BOOLEANS:
+        raise ValueError(f"'{lookup}={value}': {lookup} is true or false.")
+    return BOOLEANS[value.lower()]
 
 
 def _is_boolean(model: Any, lookup: str) -> bool:

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import IO, Any
 
@@ -26,24 +28,38 @@ class ExportFile:
         self._identity = identity
         self._resumes = resume
         self._noted = time.monotonic()
-        self.position: str | None = None
-        """The token of the last row that is in the file."""
+        self._sure: tuple[str | None, int] = (None, 0)
+        """The token of the last row that is in the file, and the byte after it. An interrupt
+        comes at any moment, so they change together."""
         if resume and self._note.exists() and self._partial.exists():
             self._take_up()
         else:
             self._note.unlink(missing_ok=True)
             self.file: IO[bytes] = self._partial.open("wb")
 
+    @property
+    def position(self) -> str | None:
+        """The token of the last row that is in the file."""
+        return self._sure[0]
+
     def _take_up(self) -> None:
-        note = json.loads(self._note.read_text())
-        if note["identity"] != self._identity:
+        try:
+            note = json.loads(self._note.read_text())
+            identity, self._sure = note["identity"], (note["position"], note["bytes"])
+        except (ValueError, LookupError, TypeError) as error:
+            raise ValueError(f"{self._note} cannot be read. Remove it to begin again.") from error
+        if identity != self._identity:
             raise ValueError(
-                f"{self._note} is of another export: it was begun with {note['identity']}, not "
+                f"{self._note} is of another export: it was begun with {identity}, not "
                 f"with {self._identity}. Repeat the command as it was, or remove that file."
             )
-        self.position = note["position"]
+        if self._partial.stat().st_size < self._sure[1]:
+            raise ValueError(
+                f"{self._partial} has lost bytes since the export was interrupted: {self._note} "
+                f"counts on {self._sure[1]}. Remove both files to begin again."
+            )
         self.file = self._partial.open("r+b")
-        self.file.truncate(note["bytes"])
+        self.file.truncate(self._sure[1])
         self.file.seek(0, os.SEEK_END)
 
     def write(self, part: bytes) -> None:
@@ -52,21 +68,18 @@ class ExportFile:
 
     def note(self, position: str | None) -> None:
         """Note, once in a while, that the file has all rows up to `position`."""
-        self.position = position
+        self._sure = (position, self.file.tell())
         if time.monotonic() - self._noted >= NOTE_SECONDS:
             self.save()
 
     def save(self) -> None:
         """Make sure of what was written, then note it."""
-        if not self._resumes or self.position is None:
+        position, end = self._sure
+        if not self._resumes or position is None or self.file.closed:
             return
         self.file.flush()
         os.fsync(self.file.fileno())
-        note = {
-            "identity": self._identity,
-            "position": self.position,
-            "bytes": self.file.tell(),
-        }
+        note = {"identity": self._identity, "position": position, "bytes": end}
         new = self._note.with_name(f"{self._note.name}.new")
         new.write_text(json.dumps(note))
         new.replace(self._note)
@@ -82,21 +95,22 @@ class ExportFile:
 
     def leave(self) -> None:
         """Keep what can be gone on with, else nothing."""
-        self.save()
-        self.file.close()
+        with suppress(OSError):  # of a full disk: what was noted before still holds
+            self.save()
+        with suppress(OSError):
+            self.file.close()
         if not self._note.exists():
             self._partial.unlink(missing_ok=True)
 
 
-class StandardOutput:
-    """Standard output, for `--output -`."""
+class Outlet:
+    """Standard output, a named pipe or a device: what was written there is gone."""
 
     position = None
 
-    def __init__(self) -> None:
-        import sys
-
-        self.file: IO[bytes] = sys.stdout.buffer
+    def __init__(self, path: Path | None = None) -> None:
+        self._is_opened = path is not None
+        self.file: IO[bytes] = sys.stdout.buffer if path is None else path.open("wb")
 
     def write(self, part: bytes) -> None:
         """Write whole rows."""
@@ -108,6 +122,10 @@ class StandardOutput:
     def finish(self) -> None:
         """Send everything."""
         self.file.flush()
+        self.leave()
 
     def leave(self) -> None:
-        """Do nothing more."""
+        """Close what was opened."""
+        if self._is_opened:
+            with suppress(OSError):  # of a pipe that nobody reads
+                self.file.close()

@@ -17,7 +17,7 @@ from django.core.management import CommandError, call_command
 from django.db import connection
 from pyarrow import parquet
 
-from chunkqs import keyset_iter, stream
+from chunkqs import stream
 from tests.support.models import Event, User
 from tests.support.rows import make
 
@@ -60,6 +60,9 @@ FILTERS = [
     (["--filter", "succeeded=FALSE"], {"succeeded": False}),
     (["--filter", "user__active=true"], {"user__active": True}),
     (["--filter", "created_at__gte=2024-03-05"], {"created_at__gte": "2024-03-05T00:00+01:00"}),
+    (["--filter", "succeeded__in=true"], {"succeeded__in": [True]}),
+    (["--filter", "kind__range=buy,click"], {"kind__range": ["buy", "click"]}),
+    (["--filter", "status__range=0,1"], {"status__range": [0, 1]}),
     (["--filter", "user__isnull=false"], {"user__isnull": False}),
     (["--filter", "path__contains=="], {"path__contains": "="}),
 ]
@@ -97,6 +100,12 @@ def test_standard_output() -> None:
 
 
 WRONG = [
+    (["Event"], "app_label.Model"),
+    (["tests.Event", "--filter", "kind__range=a"], "two ends"),
+    (["tests.Event", "--filter", "succeeded__in=true,perhaps"], "true or false"),
+    (["tests.Event", "--output", "missing/a.csv"], "missing"),
+    (["tests.Event", "--output", "."], "directory"),
+    (["tests.Event", "--output", os.devnull, "--resume"], "--output"),
     (["tests.Nothing"], "Nothing"),
     (["nothing.Event"], "nothing"),
     (["tests.Event", "--filter", "kind"], "no condition"),
@@ -149,53 +158,15 @@ def fail_after(parts: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(ExportFile, "write", failing)
 
 
-@pytest.mark.parametrize("form", ["csv", "ndjson"])
-@pytest.mark.parametrize("parts", range(1, 8))
-def test_resume_goes_on_where_it_was_interrupted(
-    form: str, parts: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = tmp_path / f"events.{form}"
-    options = ["--resume", "--order-by=-created_at"]
-    with monkeypatch.context() as patch:
-        patch.setattr("chunkqs.walks.export.PART_BYTES", 2000)
-        fail_after(parts, patch)
-        with pytest.raises(ZeroDivisionError):
-            export(path, *options)
-    assert not path.exists()
-    export(path, *options)
-    expected = getattr(keyset_iter(Event.objects.order_by("-created_at")), form)()
-    assert path.read_bytes() == b"".join(expected)
+def test_a_pipe_or_a_device_stays_what_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "pipe.csv"
+    os.mkfifo(path)
+    with subprocess.Popen(["cat", str(path)], stdout=subprocess.PIPE) as reader:
+        export(path, "--order-by", "pk")
+        written, _ = reader.communicate(timeout=30)
+    assert written == b"".join(stream(Event.objects.order_by("pk")).csv())
+    assert path.is_fifo()
     assert list(tmp_path.iterdir()) == [path]
-
-
-def test_what_a_killed_process_has_written_after_its_last_note_is_written_again(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = tmp_path / "events.csv"
-    with monkeypatch.context() as patch:
-        patch.setattr("chunkqs.walks.export.PART_BYTES", 2000)
-        fail_after(4, patch)
-        with pytest.raises(ZeroDivisionError):
-            export(path, "--resume")
-    with (tmp_path / "events.csv.partial").open("ab") as file:
-        file.write(b"half a li")
-    export(path, "--resume")
-    assert path.read_bytes() == b"".join(keyset_iter(Event.objects.all()).csv())
-
-
-def test_resume_refuses_to_go_on_with_another_export(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    path = tmp_path / "events.csv"
-    with monkeypatch.context() as patch:
-        patch.setattr("chunkqs.walks.export.PART_BYTES", 2000)
-        fail_after(4, patch)
-        with pytest.raises(ZeroDivisionError):
-            export(path, "--resume")
-    with pytest.raises(CommandError, match="of another export") as raised:
-        export(path, "--resume", "--filter", "kind=view")
-    assert raised.value.returncode == 2
-    assert (tmp_path / "events.csv.partial").exists()
 
 
 def manage(*arguments: str) -> subprocess.CompletedProcess[bytes]:

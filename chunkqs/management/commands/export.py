@@ -22,11 +22,13 @@ from ...export import Export
 from ...functions import keyset_iter, stream
 from ...lazy import LazyRows
 from ..conditions import condition
-from ..files import ExportFile, StandardOutput
+from ..files import ExportFile, Outlet
 from ..progress import progress_bar
 
 FORMATS = ("csv", "ndjson", "parquet")
 
+#: What is raised before the first query where an argument is wrong.
+WRONG = (LookupError, ValueError, TypeError, OSError, FieldError, ValidationError, KeysetError)
 WRONG_ARGUMENTS = 2
 INTERRUPTED = 130
 TERMINATED = 143
@@ -85,20 +87,22 @@ class Command(BaseCommand):
         except BaseException:
             target.leave()
             raise
-        target.finish()
 
-    def _target(self, options: dict[str, Any]) -> ExportFile | StandardOutput:
-        output = options["output"]
-        suffix = Path(output).suffix.lstrip(".")
+    def _target(self, options: dict[str, Any]) -> ExportFile | Outlet:
+        path = Path(options["output"])
+        suffix = path.suffix.lstrip(".")
         options["format"] = options["format"] or (suffix if suffix in FORMATS else FORMATS[0])
-        if options["resume"] and (output == "-" or options["format"] == "parquet"):
+        if path.is_dir():
+            raise ValueError(f"--output {str(path)!r} is a directory: name a file.")
+        is_outlet = options["output"] == "-" or (path.exists() and not path.is_file())
+        if options["resume"] and (is_outlet or options["format"] == "parquet"):
             raise ValueError("--resume needs a file (--output) of CSV or NDJSON.")
-        if output == "-":
-            return StandardOutput()
+        if is_outlet:
+            return Outlet(None if options["output"] == "-" else path)
         names = ("model", "format", "filter", "exclude", "fields", "order_by", "header",
                  "escape_formulas", "database")  # fmt: skip
         identity = {name: options[name] for name in names}
-        return ExportFile(Path(output), identity, resume=options["resume"])
+        return ExportFile(path, identity, resume=options["resume"])
 
     def _rows(self, options: dict[str, Any], after: str | None) -> LazyRows[Any]:
         queryset = self._queryset(options)
@@ -109,6 +113,8 @@ class Command(BaseCommand):
     def _queryset(self, options: dict[str, Any]) -> QuerySet[Any, Any]:
         if options["database"] not in connections:
             raise ValueError(f"There is no database {options['database']!r} in DATABASES.")
+        if options["model"].count(".") != 1:
+            raise ValueError(f"{options['model']!r} is no model: write it as app_label.Model.")
         model: type[Model] = apps.get_model(options["model"])
         queryset: Any = model._default_manager.using(options["database"]).all()
         for text in options["filter"]:
@@ -135,7 +141,7 @@ class Command(BaseCommand):
         self,
         rows: LazyRows[Any],
         export: Export,
-        target: ExportFile | StandardOutput,
+        target: ExportFile | Outlet,
         options: dict[str, Any],
     ) -> None:
         is_shown = not options["no_progress"] and sys.stderr.isatty()
@@ -146,6 +152,7 @@ class Command(BaseCommand):
                     if options["resume"]:
                         target.note(export.position)
                     advance(part)
+                target.finish()
         except KeyboardInterrupt:
             self._end(options, "Interrupted", INTERRUPTED)
         except Terminated:
@@ -153,7 +160,7 @@ class Command(BaseCommand):
         except BrokenPipeError:
             sys.stderr.close()
             raise SystemExit(1) from None
-        except (DatabaseError, InterfaceError, ChunkqsError) as error:
+        except (DatabaseError, InterfaceError, ChunkqsError, OSError) as error:
             raise CommandError(f"{error}{self._advice(options)}") from error
 
     def _end(self, options: dict[str, Any], what: str, code: int) -> NoReturn:
@@ -168,7 +175,7 @@ def wrong_arguments() -> Iterator[None]:
     """Turn what is wrong with the arguments into an error of the command."""
     try:
         yield
-    except (LookupError, ValueError, TypeError, FieldError, ValidationError, KeysetError) as error:
+    except WRONG as error:
         messages = getattr(error, "messages", None) or [str(error)]
         raise CommandError(" ".join(messages), returncode=WRONG_ARGUMENTS) from error
 
