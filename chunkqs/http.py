@@ -40,7 +40,7 @@ class ExportResponse(StreamingHttpResponse):
             )
         self._parts = cast(WalkIterator[bytes], iter(export))
         super().__init__(self._parts, content_type=content_type or export.content_type, **kwargs)
-        disposition = content_disposition_header(as_attachment, filename)
+        disposition = content_disposition_header(as_attachment, str(filename))
         if disposition and "Content-Disposition" not in self.headers:
             self.headers["Content-Disposition"] = disposition
 

@@ -104,6 +104,17 @@ def conversions_of(compiler: SQLCompiler) -> list[Conversion]:
     return [conversion_of(converters.get(index)) for index in range(len(selected(compiler)))]
 
 
+# Django 5.2, 6.0, 6.1: a Col is a column of its target's table.
+def is_made_by_django(expression: Any) -> bool:
+    """Return whether a document is in a column of the type that a migration gives a JSONField.
+
+    A table that is not managed may have text, or JSON as somebody has written it.
+    """
+    if not isinstance(expression, Col) or not expression.target.model._meta.managed:
+        return False
+    return type(expression.target).db_type is JSONField.db_type
+
+
 # Django 5.2, 6.0, 6.1: what a backend without zones takes a moment's zone to be.
 def stores_utc(connection: BaseDatabaseWrapper) -> bool:
     """Return whether moments in columns without zones are in UTC."""

@@ -26,11 +26,16 @@ TEXTS[Document] = str.__str__
 def document_of(stored: Any) -> Document:
     """Return the document that a database gave as text, or as a value where it is no text."""
     if not isinstance(stored, str | bytes):
-        return Document(json_text(stored))
+        return _document(json_text(stored))
     try:
-        return Document(json_text(json.loads(stored, parse_float=Decimal)))
+        return _document(json_text(json.loads(stored, parse_float=Decimal)))
     except json.JSONDecodeError:  # a string out of a document, which SQLite gives without quotes
-        return Document(quoted(stored if isinstance(stored, str) else stored.decode()))
+        return _document(quoted(stored if isinstance(stored, str) else stored.decode()))
+
+
+def _document(text: str) -> Document:
+    """Escape half of a surrogate pair, which UTF-8 has no bytes for: SQLite keeps it as such."""
+    return Document(text.encode("utf-8", "backslashreplace").decode())
 
 
 def json_text(value: Any) -> str:
@@ -39,8 +44,12 @@ def json_text(value: Any) -> str:
 
 
 def _object(value: dict[Any, Any]) -> str:
-    members = sorted((len(name := str(key).encode()), name, key) for key in value)
+    members = sorted((len(name := _bytes(key)), name, key) for key in value)
     return f"{{{', '.join(f'{quoted(str(k))}: {json_text(value[k])}' for *_, k in members)}}}"
+
+
+def _bytes(key: Any) -> bytes:
+    return str(key).encode("utf-8", "surrogatepass")
 
 
 def _array(value: Any) -> str:

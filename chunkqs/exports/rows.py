@@ -12,11 +12,12 @@ from django.db.models import QuerySet
 
 from ..databases import database_of
 from ..databases.answers import StoredMoment
-from ..django_internals.models import SQLCompiler, ValuesListIterable
+from ..django_internals.models import SQLCompiler, ValuesListIterable, selected
 from ..django_internals.queries import prefetch_lookups
 from ..django_internals.values import (
     Conversion,
     conversions_of,
+    is_made_by_django,
     selects_composite,
     stores_utc,
     values_of,
@@ -41,16 +42,16 @@ def rows_with_documents(
     queryset: QuerySet[Any, Any], compiler: SQLCompiler, *, as_text: bool
 ) -> Hydrate:
     """Return the function that makes rows of a block."""
-    columns = SelectedColumns(compiler)
+    columns, conversions = SelectedColumns(compiler), conversions_of(compiler)
     connection = compiler.connection
-    is_canonical = database_of(connection).writes_jsonb
-    columns.namespace["document"] = Document if is_canonical else document_of
-    columns.namespace["moment"] = moment_text_of
+    writes_jsonb = database_of(connection).writes_jsonb
+    columns.namespace.update(as_is=Document, document=document_of, moment=moment_text_of)
     cells = []
-    for index, conversion in enumerate(conversions_of(compiler)):
-        code = columns.converted(index)
+    for index, expression in enumerate(selected(compiler)):
+        conversion, code = conversions[index], columns.converted(index)
         if conversion is Conversion.DOCUMENT:
-            code = f"None if c{index} is None else document(c{index})"
+            write = "as_is" if writes_jsonb and is_made_by_django(expression) else "document"
+            code = f"None if c{index} is None else {write}(c{index})"
         if conversion is Conversion.MOMENT and as_text and stores_utc(connection):
             code = f"moment(c{index}) or {code}"
         cells.append(code)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import uuid
 from collections.abc import Callable
 from datetime import UTC, date, datetime, time, timedelta
@@ -276,3 +277,33 @@ def test_a_column_of_another_type_than_its_field_is_not_written_by_the_server() 
     with CaptureQueriesContext(connection) as queries:
         assert_same(queryset, "csv")
     assert not any(query["sql"].startswith("COPY (") for query in queries)
+
+
+DOCUMENT = '{"bb": 1,\n\t"a": [1.50, 1E2]}'
+
+
+@pytest.mark.database("postgresql")
+@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("kind", ["text", "json", "jsonb"])
+def test_documents_are_the_same_whatever_the_column_is(form: str, kind: str) -> None:
+    make(Event, ROWS)
+    document = RawSQL(f"%s::{kind}", [DOCUMENT], JSONField())
+    queryset = Event.objects.annotate(document=document).order_by("pk").values("id", "document")
+    assert_same(queryset, form)
+    lines = b"".join(stream(queryset).ndjson()).decode().splitlines()
+    numbers = "[1.5, 100]" if kind == "json" else "[1.50, 100]"
+    assert [line.partition(",")[2] for line in lines] == [
+        f'"document":{{"a": {numbers}, "bb": 1}}}}'
+    ] * ROWS
+
+
+@pytest.mark.database("sqlite")
+@pytest.mark.parametrize("form", FORMATS)
+def test_half_of_a_surrogate_pair_stays_an_escape(form: str) -> None:
+    documents = [{"\ud800": 1, "a": "\udc00x"}, "\ud83d", ["\U0001f600"]]
+    rows = [{**every_value(number), "document": one} for number, one in enumerate(documents)]
+    Every.objects.bulk_create(Every(**row) for row in rows)
+    queryset = Every.objects.order_by("pk").values("document")
+    assert_same(queryset, form)
+    lines = b"".join(stream(queryset).ndjson()).decode().splitlines()
+    assert [json.loads(line)["document"] for line in lines] == documents

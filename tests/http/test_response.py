@@ -15,6 +15,7 @@ from django.db import connection, connections
 from django.http import HttpResponse
 from django.test import AsyncClient, Client, RequestFactory, override_settings
 from django.test.utils import CaptureQueriesContext
+from django.utils.translation import gettext_lazy
 
 from chunkqs import LargeResultWarning, keyset_iter, stream
 from chunkqs.http import ExportResponse
@@ -57,6 +58,8 @@ def test_a_name_may_have_any_characters(client: Client) -> None:
 
 def test_the_name_and_the_type_are_the_callers_to_choose() -> None:
     export = stream(User.objects.all()).ndjson()
+    response = ExportResponse(export, filename=gettext_lazy("a.csv"))  # type: ignore[arg-type]
+    assert response["Content-Disposition"] == 'attachment; filename="a.csv"'
     response = ExportResponse(export, filename="a.json", as_attachment=False, content_type="text/x")
     assert response["Content-Disposition"] == 'inline; filename="a.json"'
     assert response["Content-Type"] == "text/x"
