@@ -237,6 +237,14 @@ def test_a_value_that_does_not_fit_its_field_is_an_error() -> None:
         stream(Every.objects.all()).arrow().read_all()
 
 
+@pytest.mark.database("mysql")
+def test_an_unsigned_number_of_64_bits_is_an_error() -> None:
+    make(Every, 3)
+    Every.objects.update(positive=2**64 - 1)
+    with pytest.raises(pa.ArrowInvalid, match="'positive'"):
+        stream(Every.objects.all()).arrow().read_all()
+
+
 @pytest.mark.database("postgresql")
 @pytest.mark.parametrize("way", WAYS)
 def test_arrays_are_lists(way: str) -> None:
