@@ -19,8 +19,8 @@ from ..django_internals.compiler import Statement
 from ..django_internals.values import Conversion
 from ..django_internals.watchers import execute
 from .answers import CopyFormat, CopyReader, Explanation, RepeatedWork, Scope, TransientError
+from .distribution import Distribution, Step
 from .features import Features
-from .statistics import Distribution, Step
 from .transport import VALUE, Transport
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from django.db.models.expressions import OrderBy
 from django.db.models.query import RawQuerySet
 
 from ..databases import database_of
-from ..databases.not_null import TableColumn, ask_unknown
+from ..databases.null_proofs import TableColumn, ask_unknown
 from ..django_internals.conditions import restrict
 from ..django_internals.expressions import is_constant, unfold
 from ..django_internals.ordering import (
@@ -28,7 +28,7 @@ from ..django_internals.queries import QueryInfo, keep_named_joins, unordered_pa
 from ..django_internals.routing import planning_alias
 from ..errors import KeysetError
 from .columns import KeyColumn, key_column, reversed_name
-from .not_null import declared, disproven, with_nulls
+from .nullability import declared, disproven, with_nulls
 from .predicates import between
 from .ranges import Position
 from .total_order import missing_columns, refusal, refuse_column, refuse_query, refuse_repeats

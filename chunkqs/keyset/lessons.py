@@ -8,7 +8,7 @@ from typing import Any, Self
 
 from ..databases.answers import Scope
 from ..databases.base import Database
-from ..databases.not_null import TableColumn
+from ..databases.null_proofs import TableColumn
 from ..databases.transport import Transport
 from ..django_internals.expressions import field_of
 from ..errors import KeysetError

@@ -19,10 +19,10 @@ from ..django_internals.compiler import (
 from ..django_internals.conditions import restrict
 from ..django_internals.expressions import Col, is_known
 from ..django_internals.queries import without_lock
-from .checks import check_block
+from .block_check import check_block
 from .keyset import Keyset
 from .lessons import Lessons
-from .not_null import HasNoNulls
+from .nullability import HasNoNulls
 from .predicates import InScope, at, between, of_segment, separately_between, until
 from .ranges import Position, Segment, segments
 from .select import KeysetSelect

@@ -25,7 +25,7 @@ from .access_path import access_path_of
 from .columns import TYPE_ALONE, KeyColumn, KeyValue
 from .keyset import Keyset
 from .lessons import Lessons
-from .not_null import with_nulls
+from .nullability import with_nulls
 from .template import LIMIT, MANY_ROWS, number_unlike
 
 NULLS = {None: "", True: " NULLS FIRST", False: " NULLS LAST"}

@@ -10,7 +10,7 @@ from django.db.models import BooleanField, Func
 from django.db.models.sql.compiler import SQLCompiler
 
 from ..databases import database_of
-from ..databases.statistics import Step
+from ..databases.distribution import Step
 from .quantiles import Place
 
 OPPOSITES = {"<": ">=", "<=": ">", ">": "<=", ">=": "<"}

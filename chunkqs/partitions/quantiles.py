@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from ..databases.base import Database
-from ..databases.statistics import Distribution, Step
+from ..databases.distribution import Distribution, Step
 from ..keyset.columns import KeyColumn
 
 

@@ -10,9 +10,9 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from ..databases import database_of
 from ..django_internals.compiler import Block, Statement
-from ..keyset.checks import incomparable, left_scope, not_at_its_position
 from ..keyset.query import KeysetQuery
 from ..keyset.ranges import Position
+from ..keyset.walk_errors import incomparable, left_scope, not_at_its_position
 from .null_check import NullCheck
 from .order_check import INCOMPARABLE, OrderCheck
 from .retries import Retries

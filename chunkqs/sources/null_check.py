@@ -12,9 +12,9 @@ from operator import itemgetter
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from ..databases import database_of
-from ..databases.not_null import TableColumn, ask, known, remember
+from ..databases.null_proofs import TableColumn, ask, known, remember
 from ..django_internals.compiler import Block
-from ..keyset.not_null import declared
+from ..keyset.nullability import declared
 from ..keyset.query import KeysetQuery
 from ..keyset.ranges import Position
 

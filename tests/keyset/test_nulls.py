@@ -12,7 +12,7 @@ from django.db.models.functions import Lower
 from django.test.utils import CaptureQueriesContext
 
 from chunkqs import KeysetPaginator, chunks, keyset_iter, partition, partitions, stream
-from chunkqs.databases import not_null
+from chunkqs.databases import null_proofs
 from tests.support.databases import vendor
 from tests.support.exactness.kinds import Model, run, unmanaged
 from tests.support.exactness.oracle import Oracle, assert_exact
@@ -49,7 +49,7 @@ def tables(committed_db: None) -> Iterator[None]:
 
 @pytest.fixture(autouse=True)
 def nothing_known() -> None:
-    not_null.ANSWERS.clear()
+    null_proofs.ANSWERS.clear()
 
 
 def drop() -> None:
@@ -112,10 +112,10 @@ def test_a_walk_resumed_in_a_process_that_knows_nothing_yet(order: str, tables: 
     rows = keyset_iter(oracle.queryset, chunk_size=2)
     tokens = [rows.position for _ in rows]
     for number, token in enumerate(tokens):
-        not_null.ANSWERS.clear()
+        null_proofs.ANSWERS.clear()
         rest = list(iter(keyset_iter(oracle.queryset, chunk_size=50, after=token)))
         assert rest == oracle.expected[number + 1 :], number
-        not_null.ANSWERS.clear()
+        null_proofs.ANSWERS.clear()
         begin = list(iter(keyset_iter(oracle.queryset, chunk_size=50, until=token)))
         assert begin == oracle.expected[: number + 1], number
 
@@ -138,7 +138,7 @@ def test_what_is_asked_of_a_part_in_a_process_that_knows_nothing_yet(
                 "chunks": (lambda rows: sum(map(list, rows.chunks(50)), []), expected),
             }
             for question, (ask, answer) in questions.items():
-                not_null.ANSWERS.clear()
+                null_proofs.ANSWERS.clear()
                 part = keyset_iter(oracle.queryset, chunk_size=2, **{bound: token})
                 assert ask(part) == answer, (number, bound, question)
 
@@ -147,7 +147,7 @@ def test_what_is_asked_of_a_part_in_a_process_that_knows_nothing_yet(
 def test_the_chunks_of_a_stream_are_in_its_order(order: str, tables: None) -> None:
     oracle = oracle_of(declaring("exact_null_view").objects.all(), ORDERS[order])
     for size in (1, 2, 3, 50):
-        not_null.ANSWERS.clear()
+        null_proofs.ANSWERS.clear()
         assert sum(map(list, stream(oracle.queryset).chunks(size)), []) == oracle.expected
 
 
@@ -158,7 +158,7 @@ def test_pages_by_a_process_that_knows_nothing_yet(order: str, tables: None) -> 
     for size in (1, 2, 3):
         got, token = [], None
         for _ in range(len(GROUPS) + 1):
-            not_null.ANSWERS.clear()
+            null_proofs.ANSWERS.clear()
             page = KeysetPaginator(rows, size).page(token)
             got += [row.pk for row in page]
             if not (token := page.next_token):
@@ -176,7 +176,7 @@ def test_partitions_by_processes_that_know_nothing_yet(
     assert len(tokens) > 3
     got = []
     for token in tokens:
-        not_null.ANSWERS.clear()
+        null_proofs.ANSWERS.clear()
         got += [row.pk for row in partition(rows, token)]
     assert got == oracle_of(rows, ORDERS[order]).expected
 
@@ -187,7 +187,7 @@ def test_a_chunk_names_its_rows_when_the_proof_has_expired(
     rows = declaring("exact_null_view").objects.order_by("a", "b")
     for chunk in chunks(rows, 3):
         with monkeypatch.context() as late:
-            late.setattr(not_null.time, "monotonic", lambda: float(1 << 40))
+            late.setattr(null_proofs.time, "monotonic", lambda: float(1 << 40))
             assert [row.pk for row in chunk] == [row.pk for row in chunk.queryset]
 
 
@@ -208,18 +208,18 @@ def test_a_proof_costs_no_query(tables: None) -> None:
         return len(queries)
 
     first = asked(chunk_size=2)
-    assert len(not_null.ANSWERS) == 2
+    assert len(null_proofs.ANSWERS) == 2
     assert asked(chunk_size=2) == first
     rows = keyset_iter(model.objects.order_by("a"), chunk_size=20)
     next(iter(rows))
-    not_null.ANSWERS.clear()
+    null_proofs.ANSWERS.clear()
     assert asked(chunk_size=20, after=rows.position) == 1
-    assert len(not_null.ANSWERS) == 2
+    assert len(null_proofs.ANSWERS) == 2
 
 
 def test_what_was_proven_is_asked_again(tables: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    column = not_null.TableColumn("exact_whole", "a")
-    not_null.ask(connection, [column])
-    assert not_null.known(connection, [column]) == {column: True}
-    monkeypatch.setattr(not_null.time, "monotonic", lambda: float("inf"))
-    assert not_null.known(connection, [column]) == {}
+    column = null_proofs.TableColumn("exact_whole", "a")
+    null_proofs.ask(connection, [column])
+    assert null_proofs.known(connection, [column]) == {column: True}
+    monkeypatch.setattr(null_proofs.time, "monotonic", lambda: float("inf"))
+    assert null_proofs.known(connection, [column]) == {}

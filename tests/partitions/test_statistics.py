@@ -10,8 +10,8 @@ from django.db import connection
 from django.db.models import F, QuerySet
 from django.test.utils import CaptureQueriesContext
 
-from chunkqs.databases.postgresql.statistics import _steps
-from chunkqs.databases.statistics import Step
+from chunkqs.databases.distribution import Step
+from chunkqs.databases.postgresql.histograms import _steps
 from tests.support.models import Deep, DeepPart
 from tests.support.work import buffers
 

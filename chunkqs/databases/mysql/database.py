@@ -10,7 +10,7 @@ from datetime import datetime
 from math import prod
 from typing import Any
 
-from django.db import Error, NotSupportedError, OperationalError
+from django.db import Error
 from django.db.backends.utils import CursorWrapper
 
 from ...django_internals.compiler import Statement
@@ -26,20 +26,13 @@ from ..answers import (
 )
 from ..base import Database, Result
 from ..transport import VALUE, Transport
-from . import errors
+from . import errors, server_load
 from .session import MySQLSession
 from .sort_length import MOST_BYTES, sort_length
 from .transports import DOUBLE, FLOAT, LIKELY, ColumnType, exact
 
 #: Account, role and database of a session.
 SCOPE = "concat_ws(' ', current_user(), current_role(), database())"
-#: Of MariaDB since 10.5.1 and of MySQL since 8.0.22.
-REPLICA_STATUS = "SHOW REPLICA STATUS"
-LAGS = ("seconds_behind_source", "seconds_behind_master")
-ACTIVE_QUERIES = """
-SELECT COUNT(*) FROM information_schema.PROCESSLIST
-WHERE COMMAND = 'Query' AND DB = DATABASE() AND ID <> CONNECTION_ID()
-"""
 
 
 def stored_moment(text: str) -> StoredMoment | None:
@@ -93,25 +86,11 @@ class MySQL(Database):
 
         OperationalError where the replica does not replicate: it would never catch up.
         """
-        with self.connection.cursor() as cursor:
-            cursor.execute(REPLICA_STATUS)
-            names = [column[0].lower() for column in cursor.description]
-            channels = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
-        if not channels:
-            raise NotSupportedError(
-                f"{self.connection.alias!r} is no replica, and a primary of {self.label} does not "
-                "know how far behind its replicas are. Name the alias of a replica: using=."
-            )
-        lags = [one[name] for one in channels for name in LAGS if name in one]
-        if None in lags or not lags:
-            raise OperationalError(f"The replica {self.connection.alias!r} does not replicate.")
-        return float(max(lags))
+        return server_load.replication_lag(self.connection)
 
     def active_queries(self) -> int:
         """Count the clients whose queries run, without this one."""
-        with self.connection.cursor() as cursor:
-            cursor.execute(ACTIVE_QUERIES)
-            return int(cursor.fetchone()[0])
+        return server_load.active_queries(self.connection)
 
     def repeated_work(self, statement: Statement) -> RepeatedWork | None:
         """Look for `Using filesort`, and for subqueries that are read as a whole."""

@@ -24,17 +24,17 @@ from ..answers import (
     TransientError,
 )
 from ..base import Cursor, Database, Result
-from ..statistics import Distribution, Step
+from ..distribution import Distribution, Step
 from ..transport import Transport
-from . import errors, load
+from . import errors, server_load
 from .copy_statement import cells_of, copy_statement
-from .not_null import NOT_NULL
+from .histograms import distributions, value_sql
+from .null_proofs import NOT_NULL
 from .plan import read_plan
 from .psycopg import Driver, driver_of
 from .repeated_work import repeated_work, skipping_scan
 from .scope import read_scope
 from .session import PostgreSQLSession
-from .statistics import distributions, value_sql
 from .transports import (
     FIRST_OF_USER,
     FLOATS,
@@ -114,11 +114,11 @@ class PostgreSQL(Database):
     def replication_lag(self) -> float:
         """Ask a replica how old the last transaction is that it has replayed, unless it has
         replayed all that it has received; ask a primary about the slowest of its replicas."""
-        return load.replication_lag(self.connection)
+        return server_load.replication_lag(self.connection)
 
     def active_queries(self) -> int:
         """Count the clients whose queries run, without this one."""
-        return load.active_queries(self.connection)
+        return server_load.active_queries(self.connection)
 
     def repeated_work(self, statement: Statement) -> RepeatedWork | None:
         """Look for large sorts and hashes in the plan, and for a scan that skips many rows.
@@ -233,7 +233,7 @@ class PostgreSQL(Database):
 
     def connection_limit(self) -> int | None:
         """Return the least of the server's, the database's and the role's limit."""
-        return load.connection_limit(self.connection)
+        return server_load.connection_limit(self.connection)
 
     def likely_transport(self, field: Any) -> Transport:
         """Go by the field's `db_type()`: text for whatever is not known to be exact."""

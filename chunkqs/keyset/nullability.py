@@ -11,7 +11,7 @@ from django.db.models.expressions import Expression
 from django.db.models.sql.compiler import SQLCompiler
 
 from ..databases import database_of
-from ..databases.not_null import TableColumn, known
+from ..databases.null_proofs import TableColumn, known
 from ..django_internals.expressions import Col, flattened
 from .columns import KeyColumn
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from ..statistics import Distribution, Step
+from ..distribution import Distribution, Step
 
 #: Types between two of whose values others can be computed, and by which arithmetic.
 NUMBERS = {"smallint", "integer", "bigint", "numeric", "real", "double precision"}
