@@ -54,6 +54,7 @@ class KeysetQuery(KeysetSelect):
     ) -> None:
         super().__init__(keyset, connection, lessons)
         self._templates: dict[Any, Template | None] = {}
+        self._kept: tuple[Any, Any, list[tuple[int, Transport]]] = None, None, []
         self._pinned = {
             place
             for place, column in enumerate(keyset.columns)
@@ -149,11 +150,18 @@ class KeysetQuery(KeysetSelect):
 
     def position(self, raw_row: Sequence[Any]) -> Position:
         """Return the position of a raw row that one of the statements fetched."""
-        transports = self.lessons.transports
-        return Reached(
-            _loaded(raw_row[place], transport)
-            for place, transport in zip(self.places, transports, strict=True)
-        )
+        return Reached([_loaded(raw_row[place], how) for place, how in self._key_values()])
+
+    def _key_values(self) -> list[tuple[int, Transport]]:
+        """Return where each key column stands in a raw row, and how it is read.
+
+        A walk asks for each few rows. So it is kept until the walk learns otherwise.
+        """
+        transports, nullable = self.lessons.transports, self.lessons.nullable
+        if transports is not self._kept[0] or nullable is not self._kept[1]:
+            values = list(zip(self.places, transports, strict=True))
+            self._kept = transports, nullable, values
+        return self._kept[2]
 
     def check(self, start: Position | None, block: Block) -> None:
         """Raise KeysetError unless each row of a block has a place of its own, after `start`."""

@@ -6,7 +6,7 @@ import logging
 import os
 from collections.abc import Callable, Iterator
 from enum import Enum
-from threading import RLock
+from threading import RLock, get_ident
 from typing import Any
 from weakref import WeakSet
 
@@ -146,7 +146,7 @@ class Walk:
     def _refuse_other_connection(self) -> None:
         """Raise where a keyset walk goes on in a thread that has a connection of its own."""
         source = self._source
-        if source is None or not source.is_of_one_thread:
+        if source is None or get_ident() == self._thread or not source.is_of_one_thread:
             return
         if connections[self._alias] is not self._connection and (
             not self._connection.allow_thread_sharing
@@ -207,7 +207,7 @@ class Walk:
     def _open(self) -> Builder:
         plan = self._plan
         self._alias = plan.queryset.db
-        self._connection = connections[self._alias]
+        self._connection, self._thread = connections[self._alias], get_ident()
         self._errors = (Error, self._connection.Database.Error)
         opened, self._positioner = plan.open(self._connection, self._opening)
         self._source = opened.source
@@ -223,6 +223,7 @@ class Walk:
     # What _open() sets.
     _alias: str
     _connection: Any = None
+    _thread: int
     _errors: tuple[type[Exception], ...] = (Error,)
     _sizes: FixedSize
     _positioner: Positioner | None = None
