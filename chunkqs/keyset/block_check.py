@@ -5,21 +5,15 @@ What a model declares decides how fast a walk is. That no row is lost is seen he
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from datetime import date, datetime
+from collections.abc import Callable, Collection, Sequence
 from itertools import islice
-from operator import eq, ge, gt, itemgetter, le, lt
+from operator import eq, itemgetter
 from typing import Any
 
 from ..django_internals.compiler import Block
 from .keyset import Keyset
 from .ranges import Position
 from .walk_errors import repeated, unexpected_null
-
-Compare = Callable[[Any, Any], bool]
-
-#: Types whose values compare quickly, and only with those of their own type.
-COMPARED = (int, str, datetime, date)
 
 
 def check_block(
@@ -37,11 +31,11 @@ def check_block(
         return
     are_distinct = False
     for column, place in zip(keyset.columns, places, strict=True):
-        values = list(map(itemgetter(place), block))
-        # The last column nearly always tells all rows apart by itself.
-        are_distinct = _ascends(values, lt, gt)
-        if not (are_distinct or column.nullable or _ascends(values, le, ge)) and None in values:
+        values = _distinct(block, itemgetter(place))
+        if not column.nullable and None in values:
             raise unexpected_null(keyset, column)
+        are_distinct = isinstance(values, set) and len(values) == len(block)
+    # The last column nearly always tells all rows apart by itself.
     if not are_distinct:
         positions = list(map(position, block))
         if any(map(eq, positions, islice(positions, 1, None))):
@@ -50,17 +44,12 @@ def check_block(
         raise repeated(keyset)
 
 
-def _ascends(values: list[Any], rises: Compare, falls: Compare) -> bool:
-    """Return whether Python sees values go one way, which shows most cheaply that no value is
-    None, nor the same as the next where that is no way to go.
+def _distinct(block: Block, value: Callable[[Any], Any]) -> Collection[Any]:
+    """Return each value of a block once, which shows a NULL or a repeat at the least cost per row.
 
-    Text may go by another collation, and a column after the first one back and forth.
+    Return a list of all values where they have no hash, as arrays have none.
     """
-    first, last = values[0], values[-1]
-    if type(first) not in COMPARED or type(last) is not type(first):
-        return False
-    compare = rises if rises(first, last) else falls
     try:
-        return all(map(compare, values, islice(values, 1, None)))
-    except TypeError:  # None among them
-        return False
+        return set(map(value, block))
+    except TypeError:
+        return list(map(value, block))
