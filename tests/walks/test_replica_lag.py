@@ -35,6 +35,12 @@ def replay(action: str) -> None:
     connections["standby"].close()  # which may be that of a timer's thread
 
 
+def is_paused() -> bool:
+    with connections["standby"].cursor() as cursor:
+        cursor.execute("SELECT pg_get_wal_replay_pause_state()")
+        return bool(cursor.fetchone() == ("paused",))
+
+
 @pytest.mark.parametrize("using", ["standby", "primary"])
 def test_a_walk_waits_for_a_replica_whose_replay_is_paused(
     primary: None, django_db_blocker: Any, using: str
@@ -48,8 +54,10 @@ def test_a_walk_waits_for_a_replica_whose_replay_is_paused(
             if chunk.number == 0:
                 chunk.queryset.update(name="before")
                 replay("pause")
+                wait_until(is_paused)  # a pause is requested first: what arrives is still replayed
                 chunk.queryset.update(name="while it is paused")
                 wait_until(lambda: throttle.measure() > 0.5)
+                time.sleep(0.2)  # more than the interval in which the walk asks once
                 resumption = threading.Timer(2.0, replay, ["resume"])
                 resumption.start()
         resumption.join()
