@@ -22,8 +22,7 @@ from .exportable import Exportable
 from .progress import Progress
 from .walks.ascending import AscendingIndexes
 from .walks.begun import BegunWalks, interrupt
-from .walks.build import Built
-from .walks.iterators import AsyncWalkIterator, WalkIterator
+from .walks.iterators import AsyncWalkIterator, WalkIterator, rows_themselves
 from .walks.plan import Plan
 from .walks.walk import Walk
 
@@ -294,8 +293,3 @@ class LazyChunks(Lazy[Chunk[Row]]):
     def progress(self, **options: Any) -> Progress[Chunk[Row]]:
         """Walk the chunks under a progress bar that counts rows; see `LazyRows.progress()`."""
         return Progress(self, len, options)
-
-
-def rows_themselves(walk: Walk, built: Built) -> list[Any]:
-    """Hand out the rows of a walk one by one."""
-    return built.rows

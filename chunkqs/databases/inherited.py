@@ -1,4 +1,4 @@
-"""The connections of its parent that a forked process has, and must neither use nor close."""
+"""What a forked process has of its parent's connections, and must neither use nor close."""
 
 from __future__ import annotations
 

@@ -6,13 +6,14 @@ import asyncio
 import sys
 from collections.abc import AsyncIterator, Iterator
 from itertools import chain
-from typing import Generic, Self, TypeVar, cast
+from typing import Any, Generic, Self, TypeVar, cast
 
 from asgiref.sync import sync_to_async
 
 from ..caller import callers_line, waiting, warn
 from ..django_internals.responses import close_when_client_leaves, is_read_by_response
 from ..errors import LargeResultWarning
+from .build import Built
 from .walk import Walk
 
 INTO_MEMORY = (
@@ -23,6 +24,11 @@ INTO_MEMORY = (
 )
 
 Item = TypeVar("Item")
+
+
+def rows_themselves(walk: Walk, built: Built) -> list[Any]:
+    """Hand out the rows of a walk one by one."""
+    return built.rows
 
 
 class WalkIterator(chain[Item]):

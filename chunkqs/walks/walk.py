@@ -12,6 +12,7 @@ from weakref import WeakSet
 
 from django.db import Error, connections
 
+from ..databases.inherited import INHERITED
 from ..databases.reconnection import close_if_busy
 from ..django_internals.compiler import Block
 from ..errors import StreamInterrupted
@@ -45,9 +46,6 @@ Items = Callable[["Walk", Built], list[Any]]
 
 #: Every walk, to be told of a fork.
 WALKS: WeakSet[Walk] = WeakSet()
-#: What a forked process must not even drop: a driver says goodbye to the server then, in the
-#: name of the parent process.
-INHERITED: list[Source] = []
 
 
 class Walk:
@@ -277,12 +275,10 @@ class Walk:
         self._forget_built()
         self._builder = None  # it holds this walk, by what fetches for it
         source, self._source = self._source, None
-        if source is None:
-            return
-        if os.getpid() == self._process:
-            source.close()
-        else:
+        if source is not None and os.getpid() != self._process:
             INHERITED.append(source)
+        elif source is not None:
+            source.close()
 
     def forget(self) -> None:
         """Hand out no row in a forked process: what is open is the parent's."""

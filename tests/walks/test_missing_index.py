@@ -299,7 +299,7 @@ def test_a_signal_during_the_advice_ends_the_walk(
 def test_a_range_of_another_column_than_the_orders_is_warned_of(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("chunkqs.databases.postgresql.database.MANY_SKIPPED", 3_000)
+    monkeypatch.setattr("chunkqs.databases.postgresql.repeated_work.MANY_SKIPPED", 3_000)
     narrow = Indexed.objects.filter(d__lt=200)
     assert warned(narrow) == []  # few rows, which are read at once
     monkeypatch.setattr("chunkqs.sources.stock.MOST_ROWS", 0)

@@ -15,7 +15,6 @@ from django.db.transaction import atomic, set_rollback
 from ...django_internals.compiler import Statement
 from ...django_internals.values import Conversion
 from ..answers import (
-    MANY_SKIPPED,
     CopyFormat,
     CopyReader,
     Explanation,
@@ -32,7 +31,7 @@ from .histograms import distributions, value_sql
 from .null_proofs import NOT_NULL
 from .plan import read_plan
 from .psycopg import Driver, driver_of
-from .repeated_work import repeated_work, skipping_scan
+from .repeated_work import repeated_work
 from .scope import read_scope
 from .session import PostgreSQLSession
 from .transports import (
@@ -126,24 +125,7 @@ class PostgreSQL(Database):
         One EXPLAIN; and one query more where a scan leaves out rows by a range.
         """
         explanation = self.explain(statement)
-        if explanation is None:
-            return None
-        work = repeated_work(explanation.text)
-        if work is None and (scan := skipping_scan(explanation.text)):
-            skipped = self._rows_of(scan) * explanation.rows / max(scan["Plan Rows"], 1)
-            return RepeatedWork.SKIP if skipped > MANY_SKIPPED else None
-        return work
-
-    def _rows_of(self, scan: dict[str, Any]) -> float:
-        """Return how many rows the table of a scan has, by the statistics: one query."""
-        with self.connection.cursor() as cursor:
-            cursor.execute(
-                "SELECT c.reltuples FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n"
-                " ON n.oid = c.relnamespace WHERE n.nspname = %s AND c.relname = %s",
-                [scan["Schema"], scan["Relation Name"]],
-            )
-            (rows,) = cursor.fetchone()
-        return float(rows)
+        return explanation and repeated_work(self.connection, explanation)
 
     def distributions(self, table: str, columns: Sequence[str]) -> list[Distribution]:
         """Read `pg_stats`: one query, and one for each column."""

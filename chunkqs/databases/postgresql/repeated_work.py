@@ -7,7 +7,9 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from ..answers import MANY_HASHED, MANY_SORTED, RepeatedWork
+from django.db.backends.base.base import BaseDatabaseWrapper
+
+from ..answers import MANY_HASHED, MANY_SKIPPED, MANY_SORTED, Explanation, RepeatedWork
 
 #: A comparison with a bound, as the planner prints a filter.
 BOUND = re.compile(r"(?<![<>=!@&|~-])[<>]=?(?![<>@&|])")
@@ -15,22 +17,39 @@ BOUND = re.compile(r"(?<![<>=!@&|~-])[<>]=?(?![<>@&|])")
 Node = dict[str, Any]
 
 
-def repeated_work(plan: str) -> RepeatedWork | None:
+def repeated_work(connection: BaseDatabaseWrapper, explanation: Explanation) -> RepeatedWork | None:
     """Return what a statement that is limited to a chunk does with many more rows."""
-    nodes = list(_before_limit(json.loads(plan)[0]["Plan"]))
+    plan: Node = json.loads(explanation.text)[0]["Plan"]
+    nodes = list(_before_limit(plan))
     if any(_sorted_rows(node) > MANY_SORTED for node in nodes):
         return RepeatedWork.SORT
     if any(_hashed_rows(node) > MANY_HASHED for node in nodes):
         return RepeatedWork.MATCH
-    return None
+    scan = _skipping_scan(plan)
+    if scan is None:
+        return None
+    skipped = _rows_of(connection, scan) * explanation.rows / max(scan["Plan Rows"], 1)
+    return RepeatedWork.SKIP if skipped > MANY_SKIPPED else None
 
 
-def skipping_scan(plan: str) -> Node | None:
+def _skipping_scan(plan: Node) -> Node | None:
     """Return the scan that gives the order, and leaves out rows by a range of other columns."""
-    for node in _all(json.loads(plan)[0]["Plan"]):
+    for node in _all(plan):
         if "Index" in node["Node Type"] and BOUND.search(node.get("Filter", "")):
             return node
     return None
+
+
+def _rows_of(connection: BaseDatabaseWrapper, scan: Node) -> float:
+    """Return how many rows the table of a scan has, by the statistics: one query."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT c.reltuples FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n"
+            " ON n.oid = c.relnamespace WHERE n.nspname = %s AND c.relname = %s",
+            [scan["Schema"], scan["Relation Name"]],
+        )
+        (rows,) = cursor.fetchone()
+    return float(rows)
 
 
 def _all(node: Node) -> Iterator[Node]:
