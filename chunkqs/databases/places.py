@@ -21,6 +21,8 @@ TIMEOUT = 0.5
 #: Seconds in which the caller's own connection gets the room of a private one that ends.
 CALLERS_TIMEOUT = 5.0
 PAUSE = 0.05
+#: Seconds after which is looked again for a place that another thread gave back.
+LOOK_AGAIN = 0.01
 
 
 class Place:
@@ -34,7 +36,8 @@ class Places:
     """The private connections that are open, by alias.
 
     A place is taken for as long as it exists: one that an interrupt kept from being given back is
-    free when the garbage collector has found it.
+    free when the garbage collector has found it. The lock is one of C's, which an interrupt cannot
+    leave locked as it can a Condition: see Latch.
     """
 
     def __init__(self) -> None:
@@ -42,7 +45,7 @@ class Places:
 
     def reset(self) -> None:
         """Forget all of them: a forked child has none, and its locks may be held by nobody."""
-        self._changed = threading.Condition()
+        self._lock = threading.RLock()
         self._taken: defaultdict[str, WeakSet[Place]] = defaultdict(WeakSet)
         self._waiting: Counter[str] = Counter()
 
@@ -52,39 +55,44 @@ class Places:
         A thread that holds all of the others itself does not wait: nobody would give one back.
         """
         most, place = chunkqs_settings().max_private_connections, Place()
-        with self._changed:
-            taken = self._taken[alias]
-            if self.are_held_by_others(alias):
-                self._changed.wait_for(lambda: len(taken) < most, TIMEOUT)
-            if len(taken) >= most:
+        until = time.monotonic() + TIMEOUT
+        while not self._take(place, alias, most):
+            if time.monotonic() > until or not self.are_held_by_others(alias):
                 raise _no_room(alias, most)
+            time.sleep(LOOK_AGAIN)
+        return place
+
+    def _take(self, place: Place, alias: str, most: int) -> bool:
+        with self._lock:
+            taken = self._taken[alias]
+            if len(taken) >= most:
+                return False
             if self._waiting[alias]:
                 raise NoRoom("the server has no room for the callers' own connections")
             taken.add(place)
-        return place
+            return True
 
     def are_held_by_others(self, alias: str) -> bool:
         """Return whether other threads have private connections open."""
         thread = threading.get_ident()
-        with self._changed:
+        with self._lock:
             return any(place.thread != thread for place in self._taken[alias])
 
     @contextmanager
     def kept_for_callers(self, alias: str) -> Iterator[None]:
         """Refuse private connections while a caller waits for room for its own."""
-        with self._changed:
+        with self._lock:
             self._waiting[alias] += 1
         try:
             yield
         finally:
-            with self._changed:
+            with self._lock:
                 self._waiting[alias] -= 1
 
     def give_back(self, alias: str, place: Place) -> None:
         """Free a place, from whichever thread."""
-        with self._changed:
+        with self._lock:
             self._taken[alias].discard(place)
-            self._changed.notify_all()
 
 
 def _no_room(alias: str, most: int) -> NoRoom:

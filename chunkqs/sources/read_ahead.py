@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import atexit
 from collections.abc import Callable
-from threading import Event, Thread
+from threading import Thread
 from typing import Any
 from weakref import WeakSet
 
 from django.db import InterfaceError
 from django.db.backends.utils import CursorWrapper
 
+from ..databases.latch import Latch
 from ..django_internals.compiler import Block
 from .cursor import interruptions
 
@@ -111,7 +112,7 @@ class Fetch(Thread):
         self._statement = statement
         self._error: BaseException | None = None
         # join() takes the thread for ended when an interrupt ends the waiting (CPython 3.12).
-        self._done = Event()
+        self._done = Latch()
         try:
             self.start()
         except RuntimeError:  # no more threads can be started
@@ -136,6 +137,6 @@ class Fetch(Thread):
         error, self._error = self._error, None
         if error is not None:
             raise error
-        if not self._done.is_set():
+        if not self._done.is_set:
             raise InterfaceError("The rows are being read by the process that began this walk.")
         return self._cursor

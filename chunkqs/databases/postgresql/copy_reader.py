@@ -8,9 +8,12 @@ from __future__ import annotations
 
 import selectors
 from contextlib import suppress
-from threading import Event, Semaphore, Thread
+from queue import SimpleQueue
+from threading import Thread
 from types import SimpleNamespace
 from typing import Any
+
+from ..latch import Latch
 
 #: Bytes of whole rows that are handed on together.
 PART_BYTES = 64 * 1024
@@ -31,9 +34,10 @@ class Psycopg2Copy:
         self._size = 0
         self._error: BaseException | None = None
         self._thread: Thread | None = None
-        self._wanted = Semaphore(0)
-        self._given = Semaphore(0)
-        self._done = Event()
+        # Queues of C's: a semaphore may stay locked where a signal raises. See Latch.
+        self._wanted: SimpleQueue[None] = SimpleQueue()
+        self._given: SimpleQueue[None] = SimpleQueue()
+        self._done = Latch()
         self._is_abandoned = False
 
     def __getattr__(self, name: str) -> Any:
@@ -42,14 +46,14 @@ class Psycopg2Copy:
     @property
     def is_complete(self) -> bool:
         """Whether the server has nothing more to write."""
-        return self._done.is_set()
+        return self._done.is_set
 
     def execute(self, sql: str, params: Any = None) -> None:
         """Begin, and wait for the first part or the error that comes instead."""
         statement = self._cursor.mogrify(sql, params)
         self._thread = Thread(target=self._run, args=(statement,), name="chunkqs COPY", daemon=True)
         self._thread.start()
-        self._given.acquire()
+        self._given.get()
         if self._error is not None:
             self._raise()
 
@@ -60,7 +64,7 @@ class Psycopg2Copy:
             self._error = error
         finally:
             self._done.set()
-            self._given.release()
+            self._given.put(None)
 
     def write(self, row: bytes) -> None:
         """Take a row from psycopg2, and wait where there are enough of them."""
@@ -69,14 +73,14 @@ class Psycopg2Copy:
         self._rows.append(row)
         self._size += len(row)
         if self._size >= PART_BYTES:
-            self._given.release()
-            self._wanted.acquire()
+            self._given.put(None)
+            self._wanted.get()
 
     def read(self) -> bytes:
         """Return the rows that came, and let the next ones come when they are asked for."""
-        if not self._rows and not self._done.is_set():
-            self._wanted.release()
-            self._given.acquire()
+        if not self._rows and not self._done.is_set:
+            self._wanted.put(None)
+            self._given.get()
         rows, self._rows, self._size = self._rows, [], 0
         if not rows and self._error is not None:
             self._raise()
@@ -93,18 +97,18 @@ class Psycopg2Copy:
 
     def close(self) -> None:
         """Have the server write no more, and wait until the connection is free."""
-        if self._thread is None or self._done.is_set():
+        if self._thread is None or self._done.is_set:
             return
         self._is_abandoned = True
         self.cancel()
-        self._wanted.release()
+        self._wanted.put(None)
         while self._thread.is_alive() and not self._done.wait(PATIENCE):
             self.cancel()
 
     def forget(self) -> None:
         """Let the thread notice that there is no COPY any more."""
         self._is_abandoned = True
-        self._wanted.release()
+        self._wanted.put(None)
 
 
 class Psycopg3Copy:

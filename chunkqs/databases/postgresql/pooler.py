@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from threading import Event, Thread
+from threading import Thread
 from typing import Any
 
+from ..latch import Latch
 from ..session import NoRoom
 
 #: Seconds to wait for an answer on the caller's connection. pgbouncer lets a query wait for 120.
@@ -17,7 +18,7 @@ class Question(Thread):
     def __init__(self, driver_connection: Any) -> None:
         super().__init__(name="chunkqs pooler", daemon=True)
         self._driver_connection = driver_connection
-        self._answered = Event()
+        self._answered = Latch()
 
     def run(self) -> None:
         """Ask; an error is no answer, and shows again in whatever the connection does next."""

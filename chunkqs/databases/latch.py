@@ -1,0 +1,30 @@
+"""Wait for what another thread does once, in a way that the exception of a signal can't break."""
+
+from __future__ import annotations
+
+from threading import Lock
+
+
+class Latch:
+    """An event that is set once.
+
+    Ctrl-C or a task queue's time limit raises at any step of Python's. Where that is in the
+    `__enter__` of `threading.Condition`, on which Event and Semaphore rest, the lock stays locked
+    and the other thread waits forever. This one is a lock of C's and a flag.
+    """
+
+    def __init__(self) -> None:
+        self.is_set = False
+        self._lock = Lock()
+        self._lock.acquire()
+
+    def set(self) -> None:
+        """Let go on who waits. Only once."""
+        self.is_set = True
+        self._lock.release()
+
+    def wait(self, seconds: float | None = None) -> bool:
+        """Wait, at most for so many seconds; return whether it is set."""
+        if not self.is_set and self._lock.acquire(timeout=-1 if seconds is None else seconds):
+            self._lock.release()
+        return self.is_set

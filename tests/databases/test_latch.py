@@ -1,0 +1,83 @@
+"""What a signal raises at any moment leaves nothing locked that another thread waits for."""
+
+from __future__ import annotations
+
+import random
+import signal
+from collections.abc import Callable, Iterator
+from threading import Thread
+from typing import Any
+
+import pytest
+
+from chunkqs.databases.latch import Latch
+from chunkqs.databases.places import Places
+
+INTERRUPTS = 3000
+MOST_SECONDS = 0.0003
+
+
+class Interrupted(Exception):
+    """What the signal raises."""
+
+
+def interrupt(number: int, frame: object) -> None:
+    raise Interrupted
+
+
+@pytest.fixture(autouse=True)
+def alarms() -> Iterator[None]:
+    before = signal.signal(signal.SIGALRM, interrupt)
+    yield
+    signal.signal(signal.SIGALRM, before)
+
+
+def interrupted(work: Callable[[], Any], moments: random.Random) -> None:
+    """Do some work again and again, until a signal ends it."""
+    try:
+        signal.setitimer(signal.ITIMER_REAL, 1e-6 + moments.random() * MOST_SECONDS)
+        while True:
+            work()
+    except Interrupted:
+        pass
+
+
+def assert_ends_elsewhere(work: Callable[[], Any]) -> None:
+    """Do some work in another thread, which must not wait for this one."""
+    thread = Thread(target=work, daemon=True)
+    thread.start()
+    thread.join(10)
+    assert not thread.is_alive()
+
+
+def test_a_place_is_taken_and_given_back_after_any_interrupt() -> None:
+    places, moments = Places(), random.Random(1)
+
+    def work() -> None:
+        places.give_back("one", places.take("one"))
+
+    for _ in range(INTERRUPTS):
+        interrupted(work, moments)
+        assert_ends_elsewhere(work)
+
+
+def test_a_latch_is_set_after_any_interrupt_of_who_waits() -> None:
+    moments = random.Random(2)
+    for _ in range(INTERRUPTS):
+        latch = Latch()
+        interrupted(lambda waited=latch: waited.wait(1e-6), moments)
+        assert not latch.is_set
+        assert_ends_elsewhere(latch.set)
+        assert latch.wait()
+
+
+def test_a_latch_lets_all_go_on_who_wait() -> None:
+    latch = Latch()
+    assert not latch.wait(0.01)
+    waiting = [Thread(target=latch.wait, daemon=True) for _ in range(3)]
+    for thread in waiting:
+        thread.start()
+    latch.set()
+    for thread in waiting:
+        thread.join(10)
+        assert not thread.is_alive()
