@@ -7,7 +7,7 @@ database, write a subclass in a file of its own and name it in `chunkqs.database
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -233,9 +233,13 @@ class Database(Features):
             known = self.connection.introspection.get_table_list(cursor)
         return any(one.name == table and one.type == "v" for one in known)
 
-    def sort_length(self, position: tuple[Any, ...]) -> int:
-        """Return how many bytes of its values a row at `position` must be sorted by to be in its
-        place; 0 where the database sees to that by itself. KeysetError where it cannot."""
+    def sort_bytes(self, values: Iterable[Any]) -> int:
+        """Return how many bytes of each value rows must be sorted by to be in their places; 0
+        where any session does that. KeysetError where none can."""
+        return 0
+
+    def sessions_sort_length(self) -> int:
+        """Return how many bytes of each value the session sorts by."""
         return 0
 
     def sorted_by(self, statement: Statement, length: int) -> Statement:

@@ -57,6 +57,9 @@ class Features:
     """Whether an index on an expression is found where the expression's constants are parameters
     of the query."""
 
+    sorts_by_beginnings = False
+    """Whether texts are sorted by so many of their first bytes, and compared by all of them."""
+
     knows_types = False
     """Whether the server names the type of each column that it sends, and what travels exactly is
     known by that. Elsewhere a walk looks its first position up, before a second chunk."""

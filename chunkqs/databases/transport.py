@@ -34,8 +34,8 @@ VALUE = Transport(sorts=True)
 
 
 def float_literal(hexadecimal: str) -> str:
-    """Return the shortest text of a float that was sent as its 8 bytes."""
-    (number,) = struct.unpack("!d", bytes.fromhex(hexadecimal))
+    """Return the shortest text of a float that was sent as its 8 bytes, or its 4."""
+    (number,) = struct.unpack("!d" if len(hexadecimal) == 16 else "!f", bytes.fromhex(hexadecimal))
     return repr(number)
 
 

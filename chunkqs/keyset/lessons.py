@@ -14,7 +14,6 @@ from ..django_internals.expressions import field_of
 from ..errors import KeysetError
 from .aggregates import is_gathered
 from .columns import KeyColumn, name_of
-from .ranges import Position
 
 ADVICE = " Use stream(), which needs no order."
 #: How much further than needed to sort, as longer values will come.
@@ -40,7 +39,9 @@ class Lessons:
     scope: Scope | None = None
     """In which tenant, schema and role the walk began, once that is known."""
     sort_length: int = 0
-    """How many bytes of each value to sort by; 0 leaves that to the database."""
+    """How many bytes of each value to sort by; 0 leaves that to the session."""
+    sessions_sort_length: int = 0
+    """How many the session sorts by, once that matters."""
 
     @classmethod
     def before_any_row(cls, columns: Iterable[KeyColumn], database: Database) -> Self:
@@ -53,6 +54,7 @@ class Lessons:
     ) -> bool:
         """Learn from the types of the key columns; return whether to read in another way.
 
+        What is read in another way shows its types again.
         Raises KeysetError for a type whose values have no exact way there and back.
         """
         before, transports = self.transports, []
@@ -68,16 +70,19 @@ class Lessons:
                 self.doubtful[number] = column_type
                 self.has_own_types = True
             transports.append(transport)
-        self.transports, self.knows_types = tuple(transports), True
-        return self.transports != before
+        self.transports = tuple(transports)
+        # Of a column read in another way MySQL says less than of itself: not that it is an ENUM.
+        self.knows_types = self.transports == before
+        return not self.knows_types
 
-    def learn_length(self, last: Position, database: Database) -> bool:
-        """Learn from the last position of a block; return whether to sort by more bytes.
-
-        The last row must be the last by comparison, too, as the next chunk starts after it.
-        """
-        needed = database.sort_length(last)
+    def learn_length(self, values: Iterable[Any], database: Database) -> bool:
+        """Learn from values of the key columns; return whether to sort by more bytes of each."""
+        needed = database.sort_bytes(values)
         if needed <= self.sort_length:
+            return False
+        if not self.sessions_sort_length:
+            self.sessions_sort_length = database.sessions_sort_length()
+        if needed < self.sessions_sort_length:
             return False
         self.sort_length = SORT_GROWTH * needed
         return True

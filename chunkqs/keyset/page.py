@@ -10,7 +10,7 @@ from typing import Any
 from django.db.models import QuerySet
 from django.db.models.lookups import IsNull
 
-from ..django_internals.compiler import Block, Extra, Statement
+from ..django_internals.compiler import Extra, Statement
 from .columns import KeyColumn
 from .query import KeysetQuery
 from .ranges import Position
@@ -32,12 +32,6 @@ class PageQuery(KeysetQuery):
             yield partial(self._of_all, segments)
         else:
             yield from (partial(self._of_one, segment) for segment in segments)
-
-    def learn_length(self, block: Block) -> bool:
-        """Learn from each row: the first that is shown becomes a position, too, not only the
-        last that is read."""
-        learn = super().learn_length
-        return any(learn([raw_row]) for raw_row in block)
 
     def _of_one(self, segment: Open, limit: int) -> Statement:
         return self._sorted(super()._trimmed(segment(limit)))

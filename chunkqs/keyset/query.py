@@ -128,10 +128,6 @@ class KeysetQuery(KeysetSelect):
         length = self.lessons.sort_length
         return self.database.sorted_by(statement, length) if length else statement
 
-    def learn(self, column_types: Sequence[Any], block: Block) -> bool:
-        """Learn from a block how to read rows like these; return whether to read it again."""
-        return self.learn_types(column_types) or (bool(block) and self.learn_length(block))
-
     def learn_types(self, column_types: Sequence[Any]) -> bool:
         """Learn from the types of all columns of a raw row, as the database names them.
 
@@ -144,9 +140,14 @@ class KeysetQuery(KeysetSelect):
         return self.lessons.learn_types(types, self.keyset.columns, self.database)
 
     def learn_length(self, block: Block) -> bool:
-        """Learn from the last row of a block whether to sort by more of each value, and read it
-        again."""
-        return self.lessons.learn_length(self.position(block[-1]), self.database)
+        """Learn from a block whether to sort by more of each value, and read it again.
+
+        Each row counts: one that was sorted by a part of its value may stand anywhere.
+        """
+        if not self.database.sorts_by_beginnings:
+            return False
+        values = (row[place] for row in block for place in self.places)
+        return self.lessons.learn_length(values, self.database)
 
     def position(self, raw_row: Sequence[Any]) -> Position:
         """Return the position of a raw row that one of the statements fetched."""

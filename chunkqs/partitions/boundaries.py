@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
@@ -47,8 +47,8 @@ def _seek(query: KeysetQuery, start: Position | None, rows: int) -> Boundary:
     """Find the row that is so many rows after `start`; or count those that there are."""
     left = rows
     for segment in query.counted_segments(start):
-        row, types = _row_at(query, segment, left - 1)
-        if query.learn(types, row):
+        row = _row_at(query, segment, left - 1)
+        if row is None:
             return _seek(query, start, rows)
         if row:
             return Boundary(query.position(row[0]), rows)
@@ -57,9 +57,15 @@ def _seek(query: KeysetQuery, start: Position | None, rows: int) -> Boundary:
     return Boundary(None, rows - left)
 
 
-def _row_at(query: KeysetQuery, segment: CountedSegment, offset: int) -> tuple[Block, Any]:
-    """Return the row after so many others, if there is one, and the types of its columns."""
+def _row_at(query: KeysetQuery, segment: CountedSegment, offset: int) -> Block | None:
+    """Return the row after so many others, if there is one; None to read it in another way.
+
+    The types come first: a driver may be unable to read what is to be read in another way.
+    """
     statement = segment.row_at(offset)
     with query.connection.cursor() as cursor:
         cursor.execute(statement.sql, statement.params)
-        return list(cursor.fetchmany(1)), query.database.column_types(cursor)
+        if query.learn_types(query.database.column_types(cursor)):
+            return None
+        row = list(cursor.fetchmany(1))
+    return None if row and query.learn_length(row) else row

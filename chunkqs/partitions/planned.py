@@ -188,9 +188,10 @@ class Planner:
                 params += statement.params
         with self._connection.cursor() as cursor:
             cursor.execute(" UNION ALL ".join(parts), params)
+            if self._query.learn_types(self._query.database.column_types(cursor)[2:]):
+                return self._look_up(numbers, shares, start)
             found = sorted(cursor.fetchall(), key=lambda row: (row[0], row[1]), reverse=True)
-            types = self._query.database.column_types(cursor)[2:]
-        if self._query.learn(types, [row[2:] for row in found]):
+        if found and self._query.learn_length([row[2:] for row in found]):
             return self._look_up(numbers, shares, start)
         nearest = {number: self._query.position(row) for number, _, *row in found}
         return sorted(nearest.items(), key=lambda one: one[0])

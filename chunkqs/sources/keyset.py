@@ -285,7 +285,9 @@ def read_types(query: KeysetQuery, connection: BaseDatabaseWrapper) -> None:
         return
     with connection.cursor() as cursor:
         cursor.execute(*statement(0))
-        query.learn_types(database.column_types(cursor))
+        is_read_otherwise = query.learn_types(database.column_types(cursor))
+    if is_read_otherwise:
+        return read_types(query, connection)
     nulls = NullCheck(query, connection)
     nulls.begin()
     nulls.settle(False)

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import nullcontext, suppress
 from itertools import islice
 from typing import Any
 
 import pytest
-from django.db import Error, connection
+from django.db import Error, connection, models
 
-from chunkqs import keyset_iter
+from chunkqs import ChunkedQuerySet, keyset_iter
 from chunkqs.errors import InvalidPosition, KeysetError
 from tests.support.databases import vendor
 from tests.support.exactness import mysql, postgresql, sqlite
-from tests.support.exactness.kinds import Kind, inspected, run, tables_of
+from tests.support.exactness.kinds import Kind, inspected, run, tables_of, unmanaged
 from tests.support.exactness.oracle import FEW_SIZES, Oracle, assert_exact
 from tests.support.private import second_alias
 
@@ -65,6 +66,30 @@ def test_a_walk_that_selects_its_column_is_exact_where_django_reads_it(
         assert got == expected[: len(got)]
     else:
         assert got == expected
+
+
+#: Fields that a model may declare for a column of whichever type.
+DECLARED: list[type[models.Field[Any, Any]]] = [
+    *(models.FloatField, models.DurationField, models.DateTimeField, models.DateField),
+    *(models.TextField, models.IntegerField, models.UUIDField, models.BooleanField),
+    *(models.BinaryField, models.TimeField, models.GenericIPAddressField),
+]
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=str)
+def test_a_field_of_another_type_than_its_column_loses_no_row(kind: Kind, tables: Tables) -> None:
+    for field in DECLARED:
+        key = models.BigIntegerField(primary_key=True)
+        model = unmanaged(tables[kind.type], id=key, v=field(null=True))
+        keys: Any = ChunkedQuerySet(model).order_by("v", "pk").values_list("pk", flat=True)
+        expected, got, parts = list(keys), [], []
+        with suppress(KeysetError) if kind.refused else nullcontext():
+            for pk in keyset_iter(keys, chunk_size=3):
+                got.append(pk)
+            for partition in keys.partitions(2):
+                parts += keys.partition(partition)
+        assert got == expected[: len(got)], field.__name__
+        assert kind.refused or got == parts == expected, field.__name__
 
 
 if postgresql.IS_PSYCOPG_3:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from datetime import datetime
 from math import prod
@@ -28,7 +28,7 @@ from ..base import Database, Result
 from ..transport import VALUE, Transport
 from . import errors, server_load
 from .session import MySQLSession
-from .sort_length import MOST_BYTES, sort_length
+from .sort_length import LEAST_BYTES, LEAST_BYTES_OF_MARIADB, MOST_BYTES, sort_bytes
 from .transports import DOUBLE, FLOAT, LIKELY, ColumnType, exact
 
 #: Account, role and database of a session.
@@ -63,6 +63,7 @@ class MySQL(Database):
     cursor_blocks_connection = True
     reads_ranges_to_their_end = True
     indexes_end_with_key = True
+    sorts_by_beginnings = True
     knows_types = True
     has_numbered_types = True
     adds_decimals_exactly = True
@@ -183,9 +184,17 @@ class MySQL(Database):
         """Look for NOT NULL in a table: of a view, it is an estimate."""
         return NOT_NULL, (table, column)
 
-    def sort_length(self, position: tuple[Any, ...]) -> int:
-        """Count the bytes of long texts, of which the first ones alone are sorted by."""
-        return sort_length(position, self.label)
+    def sort_bytes(self, values: Iterable[Any]) -> int:
+        """Count the bytes of the longest text."""
+        is_mariadb = self.connection.mysql_is_mariadb  # type: ignore[attr-defined]
+        needed = sort_bytes(values, self.label)
+        return needed if needed >= (LEAST_BYTES_OF_MARIADB if is_mariadb else LEAST_BYTES) else 0
+
+    def sessions_sort_length(self) -> int:
+        """Read `max_sort_length`: one query."""
+        with self.connection.cursor() as cursor:
+            cursor.execute("SELECT @@max_sort_length")
+            return int(cursor.fetchone()[0])
 
     def cancel_handle(self, driver_connection: Any) -> int:
         """Return the connection's number, which no other thread may ask it for."""

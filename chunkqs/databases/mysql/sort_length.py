@@ -7,26 +7,27 @@ them by comparison is not what came after it.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 from ...errors import KeysetError
 
-DEFAULT_BYTES = 1024
+#: The least that `max_sort_length` may be, on MySQL and on MariaDB, and the most.
+LEAST_BYTES, LEAST_BYTES_OF_MARIADB = 4, 64
 MOST_BYTES = 8 * 1024 * 1024
 #: Bytes that a character takes among sort keys: up to four weights of two bytes.
 CHARACTER_BYTES = 8
 
 
-def sort_length(position: tuple[Any, ...], label: str) -> int:
-    """Return how many bytes of its values a row at `position` must be sorted by, 0 if the default
-    will do."""
-    needed = max(map(_sort_bytes, position))
+def sort_bytes(values: Iterable[Any], label: str) -> int:
+    """Return how many bytes of each value rows must be sorted by to be in their places."""
+    needed = max(map(_sort_bytes, values), default=0)
     if needed >= MOST_BYTES:
         raise KeysetError(
             f"A value of the order takes more than the {MOST_BYTES} bytes that {label} can sort "
             "by. Use another order, or stream()."
         )
-    return needed if needed >= DEFAULT_BYTES else 0
+    return needed
 
 
 def _sort_bytes(value: Any) -> int:

@@ -31,8 +31,11 @@ FIRST_OF_USER = 16384
 TEXT = Transport("(", ")::text")
 #: ISO 8601, whatever the DateStyle.
 MOMENT = Transport("to_json(", ") #>> '{}'")
-FLOAT = Transport("encode(float8send((", ")::float8), 'hex')", float_literal)
-SPAN = Transport("encode(interval_send(", "), 'hex')", interval_literal)
+#: The bytes of a value of whichever type, as a model may be wrong about it: those that a row of one
+#: column is sent as, after 12 bytes which say so. NULL has none.
+BYTES = ("NULLIF(substr(encode(record_send(ROW(", ")), 'hex'), 25), '')")
+FLOAT = Transport(*BYTES, float_literal)
+SPAN = Transport(*BYTES, interval_literal)
 
 #: By the beginning of a field's `db_type()`: what its values are likely to need.
 LIKELY: dict[str, Transport] = {
