@@ -16,13 +16,11 @@ from .databases.engines import refuse_unknown_engine
 from .databases.session import SessionMismatch
 from .django_internals.fetching import gives_querysets_of
 from .django_internals.pools import pool_size
+from .keyset.indexes import ORDERED
 from .queryset import ChunkedManagerMixin, ChunkedQuerySetMixin
 from .settings import ChunkqsSettings, chunkqs_settings
 
 Messages = list[checks.CheckMessage]
-
-#: Types of index that give rows in an order, by the suffix of Django's class for them.
-ORDERED_INDEXES = {"idx", "btree"}
 
 
 def register() -> None:
@@ -160,11 +158,11 @@ def _first_columns(model: type[models.Model]) -> set[str]:
     columns.update(fields[0] for fields in options.unique_together)
     columns.update(field.name for field in options.pk_fields[:1])
     for index in options.indexes:
-        if index.suffix in ORDERED_INDEXES:
+        if index.suffix in ORDERED and index.condition is None:
             columns.update(_first_column(index))
     for constraint in options.constraints:
-        if isinstance(constraint, models.UniqueConstraint) and constraint.fields:
-            columns.add(constraint.fields[0])
+        if isinstance(constraint, models.UniqueConstraint) and constraint.condition is None:
+            columns.update(constraint.fields[:1])
     return columns
 
 

@@ -7,11 +7,9 @@ from typing import Any, Generic, NoReturn, TypeVar, overload
 
 from asgiref.sync import sync_to_async
 from django.db import connections
-from django.db.models import prefetch_related_objects
 
 from .arguments import checked_chunk_size, checked_queryset
 from .django_internals.compiler import Block
-from .django_internals.queries import prefetch_lookups
 from .errors import InvalidPosition
 from .functions import Queries, stream
 from .hydration.hydrator import hydrator
@@ -20,6 +18,7 @@ from .keyset.page import PageQuery
 from .keyset.tokens import decode, encode
 from .sources.keyset import KeysetSource
 from .sources.retries import Retries
+from .walks.prefetching import prefetch
 
 Row = TypeVar("Row")
 
@@ -151,8 +150,7 @@ class KeysetPaginator(Generic[Row]):
     def _rows(self, query: PageQuery, block: Block) -> list[Row]:
         queryset = self._keyset.queryset.using(self.object_list.db)
         rows = hydrator(queryset, query.compiler)(block)
-        if lookups := prefetch_lookups(queryset):
-            prefetch_related_objects(rows, *lookups)
+        prefetch(rows, queryset)
         return rows
 
     def _previous(self, query: PageQuery, block: Block, exists: bool) -> str | None:

@@ -22,7 +22,7 @@ from . import database_of
 from .answers import Explanation
 from .base import Database
 from .engines import refuse_unknown_engine
-from .places import places
+from .private_limit import places
 from .session import NoRoom, Refusal, Session, SessionMismatch, errors_as_mismatch
 
 logger = logging.getLogger("chunkqs")

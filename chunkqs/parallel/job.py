@@ -21,6 +21,7 @@ from ..databases import database_of
 from ..databases.inherited import leave_inherited
 from ..databases.private_connection import session_of
 from ..databases.session import SessionMismatch, errors_as_mismatch
+from ..databases.shared_snapshot import joined_snapshot
 from ..django_internals.compiler import compile_select
 from ..django_internals.connections import disconnect
 from ..django_internals.queries import unread
@@ -151,11 +152,7 @@ class Job:
         if connection.connection is None:
             self._opened.append(connection)
             connection.ensure_connection()
-        if self._view.snapshot is None:
-            self._check_session(connection)
-            yield
-            return
-        with database_of(connection).joined_snapshot(self._view.snapshot):
+        with joined_snapshot(connection, self._view.snapshot):
             self._check_session(connection)
             yield
 

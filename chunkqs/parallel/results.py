@@ -13,7 +13,7 @@ from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import QuerySet
 
-from ..databases.snapshot import exported_snapshot
+from ..databases.shared_snapshot import exported_snapshot
 from ..django_internals.routing import planning_alias
 from ..keyset.keyset import keyset_of
 from ..keyset.query import KeysetQuery

@@ -15,7 +15,7 @@ from ..databases import database_of
 from ..django_internals.compiler import Block
 from ..django_internals.connections import transaction_mark
 from ..errors import StreamInterrupted
-from .running import RunningQuery
+from .running_query import RunningQuery
 
 logger = logging.getLogger("chunkqs")
 

@@ -16,7 +16,7 @@ from ..keyset.walk_errors import incomparable, left_scope, not_at_its_position
 from .null_check import NullCheck
 from .order_check import INCOMPARABLE, OrderCheck
 from .retries import Retries
-from .running import RunningQuery
+from .running_query import RunningQuery
 from .stock import Stock
 
 #: How often the first chunk is read before a row that is not at its own position is an error: it

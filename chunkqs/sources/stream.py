@@ -15,8 +15,8 @@ from django.db.models.sql.compiler import SQLCompiler
 
 from ..databases import database_of
 from ..databases.answers import Explanation
-from ..databases.places import connect_caller
 from ..databases.private_connection import PrivateConnection, open_private
+from ..databases.private_limit import connect_caller
 from ..databases.session import NoRoom, Refusal
 from ..django_internals.compiler import Block, Compiled, Extra, Statement, compile_select
 from ..django_internals.queries import slice_length
@@ -27,7 +27,7 @@ from .callers_cursor import CallersCursor
 from .cursor import CursorSource, ListSource, Source, TransactionSource, close_cursor
 from .read_ahead import ReadAheadSource
 from .retries import Retries
-from .running import RunningQuery
+from .running_query import RunningQuery
 from .sizing import Sizing, row_bound, row_bytes
 from .slow_start import SlowStart
 

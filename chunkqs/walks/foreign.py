@@ -9,7 +9,7 @@ from sys import maxsize
 from typing import Any
 
 from django.db import NotSupportedError
-from django.db.models import QuerySet, prefetch_related_objects
+from django.db.models import QuerySet
 
 from ..django_internals.compiler import Block
 from ..django_internals.iterables import (
@@ -29,8 +29,9 @@ from ..hydration.origins import Origins, aligned
 from ..keyset.ranges import Position
 from ..sources.sizing import FixedSize
 from ..sources.stream import OpenSource
-from .build import BlockBuilder, Builder, Built, Fetch, block_builder, repeated
 from .plan import Plan, Positioner
+from .prefetching import prefetch
+from .row_builder import BlockBuilder, Builder, Built, Fetch, block_builder, repeated
 
 
 def builder(
@@ -87,8 +88,7 @@ class IterableBuilder:
         self._compiler = opened.compiler
         self._fetch = fetch
         self._sizes = sizes
-        self._lookups = prefetch_lookups(queryset)
-        self._takes_chunks = whole_chunks or bool(self._lookups)
+        self._takes_chunks = whole_chunks or bool(prefetch_lookups(queryset))
         self._make_by_block = by_block
         self._by_block: BlockBuilder | None = None
         self._positioner = positioner
@@ -145,8 +145,7 @@ class IterableBuilder:
             places.append(place_of(row))
         if not taken:
             return None
-        if self._lookups:
-            prefetch_related_objects(taken, *self._lookups)
+        prefetch(taken, self._queryset)
         is_end = len(taken) < number
         return Built(taken, places, self._origins.latest if is_end else places[-1])
 
@@ -212,6 +211,5 @@ class BlockIteration:
                 "over, which a stream cannot limit to the rows of one chunk. Use keyset_iter() or "
                 "chunks(), or Django's iterator()."
             ) from None
-        if lookups := prefetch_lookups(queryset):
-            prefetch_related_objects(rows, *lookups)
+        prefetch(rows, queryset)
         return rows

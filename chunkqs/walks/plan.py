@@ -25,7 +25,7 @@ from ..sources.copy_stream import CopyStream
 from ..sources.keyset import KeysetSource, read_types
 from ..sources.pacing import Throttle
 from ..sources.retries import Retries
-from ..sources.running import RunningQuery
+from ..sources.running_query import RunningQuery
 from ..sources.sizing import Sizing
 from ..sources.stream import OpenSource, Stream, Wishes
 from .missing_index import warn_of_missing_index

@@ -20,13 +20,13 @@ from ..hydration.origins import UNKNOWN, Place
 from ..keyset.ranges import Position
 from ..sources.cursor import Source
 from ..sources.pacing import Pacing
-from ..sources.running import RunningQuery
+from ..sources.running_query import RunningQuery
 from ..sources.sizing import FixedSize, row_bound
-from .build import Builder, Built
 from .cancelling import cancel_until_noticed
 from .foreign import builder
 from .given import Given
 from .plan import Plan, Positioner
+from .row_builder import Builder, Built
 
 logger = logging.getLogger("chunkqs")
 

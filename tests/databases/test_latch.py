@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from chunkqs.databases.latch import Latch
-from chunkqs.databases.places import Places
+from chunkqs.databases.private_limit import Places
 
 INTERRUPTS = 3000
 MOST_SECONDS = 0.0003

@@ -12,7 +12,7 @@ from django.apps import apps
 from django.core import checks as django_checks
 from django.core.checks import registry
 from django.db import connections, models
-from django.db.models import F
+from django.db.models import F, Q
 from django.db.models.functions import Lower
 from django.test import override_settings
 
@@ -175,6 +175,20 @@ UNSERVED: dict[str, dict[str, Any]] = {
     "no index, backwards": {"Meta": {"ordering": ["-created", "id"]}},
     "an index that begins with another field": {
         "Meta": {"ordering": ["created"], "indexes": [models.Index(fields=["name", "created"])]},
+    },
+    "an index of a part of the rows": {
+        "Meta": {
+            "ordering": ["name"],
+            "indexes": [models.Index(fields=["name"], condition=Q(name="a"), name="some")],
+        },
+    },
+    "a name that is unique among some": {
+        "Meta": {
+            "ordering": ["name"],
+            "constraints": [
+                models.UniqueConstraint(fields=["name"], condition=Q(name="a"), name="few")
+            ],
+        },
     },
     "a manager of a queryset": {
         "Meta": {"ordering": ["name"]}, "objects": ChunkedQuerySet.as_manager(),

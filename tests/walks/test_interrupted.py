@@ -17,7 +17,7 @@ from django.db import connection, transaction
 from django.test.utils import override_settings
 
 from chunkqs import chunks, keyset_iter, stream
-from chunkqs.databases.places import places
+from chunkqs.databases.private_limit import places
 from tests.support.leftovers import BACKENDS, PATIENCE_SECONDS, backends
 from tests.support.models import Event
 from tests.support.rows import make

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import json
-from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import closing
 from datetime import datetime
-from math import prod
 from typing import Any
 
 from django.db import Error
@@ -16,8 +13,6 @@ from django.db.backends.utils import CursorWrapper
 from ...django_internals.compiler import Statement
 from ...django_internals.connections import connect_driver
 from ..answers import (
-    MANY_HASHED,
-    MANY_SORTED,
     Explanation,
     RepeatedWork,
     Scope,
@@ -27,6 +22,8 @@ from ..answers import (
 from ..base import Database, Result
 from ..transport import VALUE, Transport
 from . import errors, server_load
+from .plan import read_plan
+from .repeated_work import repeated_work
 from .session import MySQLSession
 from .sort_length import LEAST_BYTES, LEAST_BYTES_OF_MARIADB, MOST_BYTES, sort_bytes
 from .transports import DOUBLE, FLOAT, LIKELY, ColumnType, exact
@@ -72,15 +69,7 @@ class MySQL(Database):
     def explain(self, statement: Statement) -> Explanation | None:
         """Multiply the rows of a SELECT's tables, add up the SELECTs of a UNION."""
         with self.connection.cursor() as cursor:
-            cursor.execute(f"EXPLAIN {statement.sql}", statement.params)
-            names = [column[0].lower() for column in cursor.description]
-            steps = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
-        selects: dict[int, list[float]] = defaultdict(list)
-        for step in steps:
-            if step["select_type"] in {"SIMPLE", "PRIMARY", "UNION"} and step["rows"] is not None:
-                selects[step["id"]].append(_rows(step) * _filtered(step))
-        rows = sum(prod(tables) for tables in selects.values())
-        return Explanation(round(rows), 0, json.dumps(steps, default=str))
+            return read_plan(cursor, statement)
 
     def replication_lag(self) -> float:
         """Ask a replica; raise NotSupportedError on a primary, which does not know.
@@ -96,12 +85,7 @@ class MySQL(Database):
     def repeated_work(self, statement: Statement) -> RepeatedWork | None:
         """Look for `Using filesort`, and for subqueries that are read as a whole."""
         explanation = self.explain(statement)
-        steps = json.loads(explanation.text) if explanation else []
-        if explanation and explanation.rows > MANY_SORTED and any(map(_sorts, steps)):
-            return RepeatedWork.SORT
-        if any(_gathers(step) for step in steps):
-            return RepeatedWork.MATCH
-        return None
+        return explanation and repeated_work(explanation)
 
     def scope(self) -> Scope:
         """Read the account, its role and the database that tables are looked up in."""
@@ -231,22 +215,3 @@ class MySQL(Database):
         finally:
             with self.connection.cursor() as cursor:
                 cursor.execute(f"SET SESSION {name} = %s", [usual])
-
-
-def _sorts(step: dict[str, Any]) -> bool:
-    return "Using filesort" in (step["extra"] or "")
-
-
-def _gathers(step: dict[str, Any]) -> bool:
-    return step["select_type"] == "MATERIALIZED" and _rows(step) > MANY_HASHED
-
-
-def _rows(step: dict[str, Any]) -> int:
-    """Return the rows of a step, which MariaDB follows by the part that a filter of keys leaves."""
-    return int(str(step["rows"] or 0).split(" ")[0])
-
-
-def _filtered(step: dict[str, Any]) -> float:
-    """Return the part of the rows that a condition leaves; MariaDB's EXPLAIN does not say."""
-    percent = step.get("filtered")
-    return 1.0 if percent is None else float(percent) / 100

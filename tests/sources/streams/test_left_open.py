@@ -122,7 +122,7 @@ def prefetch_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*args: Any) -> None:
         raise ZeroDivisionError
 
-    monkeypatch.setattr("chunkqs.walks.build.prefetch_related_objects", fail)
+    monkeypatch.setattr("chunkqs.walks.prefetching.prefetch_related_objects", fail)
 
 
 def test_a_failing_prefetch_leaves_nothing_open(

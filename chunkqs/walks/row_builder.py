@@ -10,7 +10,7 @@ from functools import partial
 from typing import Any, NamedTuple, Protocol
 
 from django.db import Error, connections
-from django.db.models import QuerySet, prefetch_related_objects
+from django.db.models import QuerySet
 
 from ..django_internals.compiler import Block
 from ..django_internals.models import tracks_peers
@@ -18,6 +18,7 @@ from ..django_internals.queries import prefetch_lookups
 from ..hydration.hydrator import hydrator
 from ..sources.sizing import FixedSize
 from ..sources.stream import OpenSource
+from .prefetching import prefetch
 
 Hydrate = Callable[[Block], list[Any]]
 
@@ -108,9 +109,8 @@ def block_builder(
     if opened.is_written:
         return BlockBuilder(_as_written, fetch, sizes, sys.maxsize)
     hydrate = hydrator(queryset, opened.compiler)
-    lookups = prefetch_lookups(queryset)
-    if whole_chunks or lookups or tracks_peers(queryset):
-        build, at_once = partial(_build_together, hydrate=hydrate, lookups=lookups), sys.maxsize
+    if whole_chunks or prefetch_lookups(queryset) or tracks_peers(queryset):
+        build, at_once = partial(_build_together, hydrate=hydrate, queryset=queryset), sys.maxsize
     else:
         driver: Any = connections[queryset.db]
         passing = (Error, driver.Database.Error)
@@ -147,12 +147,11 @@ def collector_paused() -> Iterator[None]:
             gc.enable()
 
 
-def _build_together(block: Block, hydrate: Hydrate, lookups: tuple[Any, ...]) -> Built:
+def _build_together(block: Block, hydrate: Hydrate, queryset: QuerySet[Any, Any]) -> Built:
     """Build the rows of `block`, with what is prefetched for them."""
     with collector_paused():
         rows = hydrate(block)
-    if lookups:
-        prefetch_related_objects(rows, *lookups)
+    prefetch(rows, queryset)
     return Built(rows, block, block[-1])
 
 

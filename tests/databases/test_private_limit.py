@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 from django.test.utils import override_settings
 
-from chunkqs.databases.places import Place, Places
+from chunkqs.databases.private_limit import Place, Places
 from chunkqs.databases.session import NoRoom
 
 MOST = 3

@@ -1,9 +1,9 @@
-"""A snapshot of the database that other connections can read, too."""
+"""A snapshot of the database that other connections read, too: one exports it, others join."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
@@ -47,3 +47,11 @@ def exported_snapshot(
         yield ExportedSnapshot(connection, private)
     finally:
         private.close()
+
+
+@contextmanager
+def joined_snapshot(connection: BaseDatabaseWrapper, name: str | None) -> Iterator[None]:
+    """Let `connection` see the snapshot that another one exported while the block runs; what it
+    sees anyway, if there is none."""
+    with database_of(connection).joined_snapshot(name) if name else nullcontext():
+        yield
