@@ -196,6 +196,9 @@ class Database(Features):
         way. Asked only where the database `knows_types`."""
         return used
 
+    def check_sendable(self, position: tuple[Any, ...]) -> None:
+        """Raise UnicodeError for a text that the connection cannot send unchanged. No query."""
+
     def is_float(self, column_type: Any) -> bool:
         """Return whether a type is one of floating-point numbers."""
         return False

@@ -57,10 +57,7 @@ class Lessons:
         """
         before, transports = self.transports, []
         for number, (column, column_type) in enumerate(zip(columns, types, strict=True)):
-            transport = database.transport(column_type, before[number])
-            if transport is None:
-                reason = "does not come back from the driver unchanged"
-                raise inexact(column, database.type_name(column_type), reason)
+            transport = _transport(column, column_type, before[number], database)
             if database.is_float(column_type) and is_gathered(column.expression):
                 reason = "is added up in another order, perhaps to other digits, by each query"
                 raise inexact(column, database.type_name(column_type), reason)
@@ -70,6 +67,13 @@ class Lessons:
             transports.append(transport)
         self.transports, self.knows_types = tuple(transports), True
         return self.transports != before
+
+    def check_types(
+        self, types: Iterable[Any], columns: Iterable[KeyColumn], database: Database
+    ) -> None:
+        """Raise KeysetError where a statement shows a type that the first one did not."""
+        for column, column_type, used in zip(columns, types, self.transports, strict=True):
+            _transport(column, column_type, used, database)
 
     def learn_length(self, last: Position, database: Database) -> bool:
         """Learn from the last position of a block; return whether to sort by more bytes.
@@ -81,6 +85,17 @@ class Lessons:
             return False
         self.sort_length = SORT_GROWTH * needed
         return True
+
+
+def _transport(
+    column: KeyColumn, column_type: Any, used: Transport, database: Database
+) -> Transport:
+    """Return how values of a type are read exactly; raise KeysetError where there is no way."""
+    transport = database.transport(column_type, used)
+    if transport is None:
+        reason = "does not come back from the driver unchanged"
+        raise inexact(column, database.type_name(column_type), reason)
+    return transport
 
 
 def inexact(column: KeyColumn, type_name: str, reason: str) -> KeysetError:
