@@ -140,10 +140,10 @@ class KeysetQuery(KeysetSelect):
         values have no exact way there and back.
         """
         lessons, database = self.lessons, self.database
-        if not database.knows_types or (lessons.knows_types and not database.hides_types):
+        if not database.knows_types or (lessons.knows_types and database.reads_alike):
             return False
         types = [column_types[place] for place in self._compiled.places[len(self.places) :]]
-        if lessons.knows_types:
+        if lessons.knows_types and database.hides_types:
             lessons.check_types(types, self.keyset.columns, database)
             return False
         return lessons.learn_types(types, self.keyset.columns, database)
