@@ -196,6 +196,14 @@ class Database(Features):
         way. Asked only where the database `knows_types`."""
         return used
 
+    @property
+    def reads_alike(self) -> bool:
+        """Whether what was learnt of the types from one statement holds for the next. No query."""
+        return not self.hides_types
+
+    def check_sendable(self, position: tuple[Any, ...]) -> None:
+        """Raise UnicodeError for a text that the connection cannot send unchanged. No query."""
+
     def is_float(self, column_type: Any) -> bool:
         """Return whether a type is one of floating-point numbers."""
         return False

@@ -64,6 +64,10 @@ class Features:
     """Whether the server names the type of each column that it sends, and what travels exactly is
     known by that. Elsewhere a walk looks its first position up, before a second chunk."""
 
+    hides_types = False
+    """Whether the server names another type for a column than the one that it is sorted by, in
+    some statements or inside of an expression: then each statement is looked at."""
+
     names_derived_columns = False
     """Whether the columns of a subquery can be named after it: `(SELECT ...) AS t(a, b)`."""
 

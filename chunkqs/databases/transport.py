@@ -23,10 +23,17 @@ class Transport(NamedTuple):
     """What to make of the driver's value, for the comparison."""
     sorts: bool = False
     """Whether what is selected has the order of the column."""
+    between: tuple[str, ...] = ()
+    """What stands between one time that the column is named and the next."""
 
     def sql(self, column: str) -> str:
         """Return the SQL that selects a column."""
-        return f"{self.before}{column}{self.after}"
+        return column.join((self.before, *self.between, self.after))
+
+    @property
+    def uses(self) -> int:
+        """How often the SQL names the column."""
+        return 1 + len(self.between)
 
 
 #: The driver's value of the column itself.

@@ -135,7 +135,7 @@ class KeyValue(Expression):
         self, compiler: SQLCompiler, connection: BaseDatabaseWrapper
     ) -> tuple[str, tuple[Any, ...]]:
         sql, params = compiler.compile(self.expression)
-        return self.transport.sql(sql), tuple(params)
+        return self.transport.sql(sql), tuple(params) * self.transport.uses
 
     def get_group_by_cols(self) -> list[Any]:
         return list(self.expression.get_group_by_cols())

@@ -54,15 +54,11 @@ class Lessons:
     ) -> bool:
         """Learn from the types of the key columns; return whether to read in another way.
 
-        What is read in another way shows its types again.
         Raises KeysetError for a type whose values have no exact way there and back.
         """
         before, transports = self.transports, []
         for number, (column, column_type) in enumerate(zip(columns, types, strict=True)):
-            transport = database.transport(column_type, before[number])
-            if transport is None:
-                reason = "does not come back from the driver unchanged"
-                raise inexact(column, database.type_name(column_type), reason)
+            transport = _transport(column, column_type, before[number], database)
             if database.is_float(column_type) and is_gathered(column.expression):
                 reason = "is added up in another order, perhaps to other digits, by each query"
                 raise inexact(column, database.type_name(column_type), reason)
@@ -70,10 +66,15 @@ class Lessons:
                 self.doubtful[number] = column_type
                 self.has_own_types = True
             transports.append(transport)
-        self.transports = tuple(transports)
-        # Of a column read in another way MySQL says less than of itself: not that it is an ENUM.
-        self.knows_types = self.transports == before
-        return not self.knows_types
+        self.transports, self.knows_types = tuple(transports), True
+        return self.transports != before
+
+    def check_types(
+        self, types: Iterable[Any], columns: Iterable[KeyColumn], database: Database
+    ) -> None:
+        """Raise KeysetError where a statement shows a type that the first one did not."""
+        for column, column_type, used in zip(columns, types, self.transports, strict=True):
+            _transport(column, column_type, used, database)
 
     def learn_length(self, values: Iterable[Any], database: Database) -> bool:
         """Learn from values of the key columns; return whether to sort by more bytes of each."""
@@ -86,6 +87,17 @@ class Lessons:
             return False
         self.sort_length = SORT_GROWTH * needed
         return True
+
+
+def _transport(
+    column: KeyColumn, column_type: Any, used: Transport, database: Database
+) -> Transport:
+    """Return how values of a type are read exactly; raise KeysetError where there is no way."""
+    transport = database.transport(column_type, used)
+    if transport is None:
+        reason = "does not come back from the driver unchanged"
+        raise inexact(column, database.type_name(column_type), reason)
+    return transport
 
 
 def inexact(column: KeyColumn, type_name: str, reason: str) -> KeysetError:

@@ -27,6 +27,7 @@ from .predicates import InScope, at, between, of_segment, separately_between, un
 from .ranges import Position, Segment, segments
 from .select import KeysetSelect
 from .template import Open, Template, filled, nulls, slots
+from .walk_errors import unsendable
 
 
 class Reached(tuple[Any, ...]):
@@ -134,10 +135,14 @@ class KeysetQuery(KeysetSelect):
         Returns whether to read the rows in another way. Raises KeysetError for a type whose
         values have no exact way there and back.
         """
-        if self.lessons.knows_types or not self.database.knows_types:
+        lessons, database = self.lessons, self.database
+        if not database.knows_types or (lessons.knows_types and database.reads_alike):
             return False
         types = [column_types[place] for place in self._compiled.places[len(self.places) :]]
-        return self.lessons.learn_types(types, self.keyset.columns, self.database)
+        if lessons.knows_types and database.hides_types:
+            lessons.check_types(types, self.keyset.columns, database)
+            return False
+        return lessons.learn_types(types, self.keyset.columns, database)
 
     def learn_length(self, block: Block) -> bool:
         """Learn from a block whether to sort by more of each value, and read it again.
@@ -151,7 +156,18 @@ class KeysetQuery(KeysetSelect):
 
     def position(self, raw_row: Sequence[Any]) -> Position:
         """Return the position of a raw row that one of the statements fetched."""
-        return Reached([_loaded(raw_row[place], how) for place, how in self._key_values()])
+        try:
+            return Reached([_loaded(raw_row[place], how) for place, how in self._key_values()])
+        except UnicodeError as error:
+            raise unsendable(self.keyset, error) from error
+
+    def check_given(self, *positions: Position | None) -> None:
+        """Raise KeysetError for a position of another session that this one cannot send."""
+        for position in positions:
+            try:
+                self.database.check_sendable(position or ())
+            except UnicodeError as error:
+                raise unsendable(self.keyset, error) from error
 
     def _key_values(self) -> list[tuple[int, Transport]]:
         """Return where each key column stands in a raw row, and how it is read.

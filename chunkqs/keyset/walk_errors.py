@@ -46,6 +46,16 @@ def not_at_its_position(keyset: Keyset) -> KeysetError:
     )
 
 
+def unsendable(keyset: Keyset, error: UnicodeError) -> KeysetError:
+    """Return the error for a text that the connection has no characters for."""
+    return KeysetError(
+        f"The walk of {_label(keyset)} would lose rows: a text of its order ({_names(keyset)}) has "
+        f"a character that the connection's character set lacks ({error}), and is not compared as "
+        'it is. Set "charset": "utf8mb4" in the OPTIONS of the database, or order by other '
+        f"columns.{ADVICE}"
+    )
+
+
 def incomparable(keyset: Keyset, error: Exception) -> KeysetError:
     """Return the error for an order whose values the database doesn't compare."""
     return KeysetError(

@@ -13,6 +13,7 @@ from ..django_internals.compiler import Block, Statement
 from ..keyset.query import KeysetQuery
 from ..keyset.ranges import Position
 from ..keyset.walk_errors import incomparable, left_scope, not_at_its_position
+from .column_types import read_types_alone
 from .null_check import NullCheck
 from .order_check import INCOMPARABLE, OrderCheck
 from .retries import Retries
@@ -123,6 +124,8 @@ class KeysetSource:
 
     def _checked(self, query: KeysetQuery, rows: int) -> Block:
         """Read a chunk and the row after it, and see that it comes after the one before."""
+        if self._is_first:
+            query.check_given(self._after, self._until)
         if self._is_first and self._depends_on_nulls:
             self._nulls.begin(self._after, self._until)
         if self._is_first and not self._is_page:
@@ -252,6 +255,11 @@ class KeysetSource:
                 if query.is_proven:
                     raise
                 raise incomparable(query.keyset, error) from error
+            except ValueError:
+                # mysqlclient makes values of all rows at once, before their types are known.
+                if query.lessons.knows_types or not read_types_alone(query, self._connection):
+                    raise
+                return None
             if query.learn_types(self._database.column_types(cursor)):
                 return None
             fetched = cursor.fetchall()
@@ -275,19 +283,3 @@ class KeysetSource:
 def _last(block: Block, rows: int) -> Any:
     """Return the last raw row of a chunk, of which the block may hold the row after as well."""
     return block[min(rows, len(block)) - 1]
-
-
-def read_types(query: KeysetQuery, connection: BaseDatabaseWrapper) -> None:
-    """Learn of which types the key columns are, before any row: by a query without rows."""
-    database = database_of(connection)
-    statement = next(query.statements(None, None), None)
-    if statement is None or not database.knows_types:
-        return
-    with connection.cursor() as cursor:
-        cursor.execute(*statement(0))
-        is_read_otherwise = query.learn_types(database.column_types(cursor))
-    if is_read_otherwise:
-        return read_types(query, connection)
-    nulls = NullCheck(query, connection)
-    nulls.begin()
-    nulls.settle(False)

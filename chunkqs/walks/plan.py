@@ -21,8 +21,9 @@ from ..keyset.keyset import Keyset, keyset_of
 from ..keyset.query import KeysetQuery
 from ..keyset.ranges import Position
 from ..keyset.tokens import encode
+from ..sources.column_types import read_types
 from ..sources.copy_stream import CopyStream
-from ..sources.keyset import KeysetSource, read_types
+from ..sources.keyset import KeysetSource
 from ..sources.pacing import Throttle
 from ..sources.retries import Retries
 from ..sources.running_query import RunningQuery

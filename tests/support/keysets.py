@@ -16,7 +16,7 @@ from chunkqs.keyset import tokens as positions
 from chunkqs.keyset.keyset import Keyset
 from chunkqs.keyset.query import KeysetQuery
 from chunkqs.keyset.template import Open
-from chunkqs.sources.keyset import read_types
+from chunkqs.sources.column_types import read_types
 from tests.support.models import Owner, Ranked, State
 
 RawRows = list[tuple[Any, ...]]

@@ -26,7 +26,7 @@ from .plan import read_plan
 from .repeated_work import repeated_work
 from .session import MySQLSession
 from .sort_length import LEAST_BYTES, LEAST_BYTES_OF_MARIADB, MOST_BYTES, sort_bytes
-from .transports import DOUBLE, FLOAT, LIKELY, ColumnType, exact
+from .transports import ALL_CHARACTERS, DOUBLE, FLOAT, LIKELY, ColumnType, exact, sendable
 
 #: Account, role and database of a session.
 SCOPE = "concat_ws(' ', current_user(), current_role(), database())"
@@ -62,6 +62,7 @@ class MySQL(Database):
     indexes_end_with_key = True
     sorts_by_beginnings = True
     knows_types = True
+    hides_types = True
     has_numbered_types = True
     adds_decimals_exactly = True
     compares_json_by_value = True
@@ -151,7 +152,20 @@ class MySQL(Database):
 
     def transport(self, column_type: ColumnType, used: Transport) -> Transport | None:
         """Go by what the server says."""
-        return exact(column_type)
+        return exact(column_type, self._charset)
+
+    def check_sendable(self, position: tuple[Any, ...]) -> None:
+        """Compare the texts with the connection's character set."""
+        texts = [value for value in position if isinstance(value, str)]
+        if texts and (charset := self._charset) != ALL_CHARACTERS:
+            for text in texts:
+                sendable(text, charset)
+
+    @property
+    def _charset(self) -> str:
+        """The character set of the connection. No query."""
+        self.connection.ensure_connection()
+        return str(self.connection.connection.character_set_name())
 
     def type_name(self, column_type: ColumnType) -> str:
         """Return what SQL calls the type."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from functools import cache
+from typing import Any, NamedTuple
 
 from ..transport import VALUE, Transport
 
@@ -30,6 +31,14 @@ LIKELY: dict[str, Transport] = {
     "bit": INTEGER,
 }
 
+#: The character set that has all characters. The server sends a question mark for one that the
+#: connection's has not.
+ALL_CHARACTERS = "utf8mb4"
+#: Character sets by Python's names, where those are others.
+CODECS = {"latin1": "cp1252"}
+#: The last character of utf8, which is short for utf8mb3.
+LAST_OF_THREE_BYTES = "\uffff"
+
 
 class ColumnType(NamedTuple):
     """What the server says of the type of a column."""
@@ -46,10 +55,15 @@ class ColumnType(NamedTuple):
         return NAMES.get(self.code, f"type {self.code}")
 
 
-def exact(column: ColumnType) -> Transport | None:
-    """Return how values of a type are read exactly; None where there is no way."""
+def exact(column: ColumnType, charset: str) -> Transport | None:
+    """Return how values of a type are read exactly; None where there is no way.
+
+    `charset` is the connection's, in which the server sends texts.
+    """
     if column.flags & NUMBERED:
         return None
+    if column.code in TEXTS and charset != ALL_CHARACTERS:
+        return _with_all_characters(charset)
     if column.code in NUMBERS | TEXTS:
         return VALUE
     if column.code in TIMES:
@@ -59,3 +73,37 @@ def exact(column: ColumnType) -> Transport | None:
     if column.code in (FLOAT, DOUBLE):
         return DIGITS
     return INTEGER if column.code == BIT else None
+
+
+@cache
+def _with_all_characters(charset: str) -> Transport:
+    """Return how a text is read whole by a connection whose character set lacks some characters.
+
+    Bytes are marked as such, as what the server says of a type does not tell them from texts.
+    """
+
+    def load(text: str) -> Any:
+        kind, value = text[0], bytes.fromhex(text[1:])
+        return value if kind == "b" else sendable(value.decode(), charset)
+
+    return Transport(
+        "IF(CHARSET(",
+        ") USING utf8mb4))))",
+        load,
+        between=(
+            ") = 'binary', CONCAT('b', HEX(",
+            ")), CONCAT('t', HEX(CONVERT((",
+        ),
+    )
+
+
+def sendable(text: str, charset: str) -> str:
+    """Return a text that can be sent to the server; raise UnicodeError for another."""
+    if charset.startswith("utf8"):
+        has_all = max(text, default="") <= LAST_OF_THREE_BYTES
+    else:
+        codec = CODECS.get(charset, charset)
+        has_all = text.encode(codec, "replace").decode(codec) == text
+    if not has_all:
+        raise UnicodeError(f"{charset} cannot show {text[:40]!r}")
+    return text

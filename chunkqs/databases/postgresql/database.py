@@ -282,6 +282,11 @@ class PostgreSQL(Database):
         return str(name)
 
     @property
+    def reads_alike(self) -> bool:
+        """Whether dates are still written as ISO 8601 has them: a session may change that."""
+        return self._has_iso_dates
+
+    @property
     def _has_iso_dates(self) -> bool:
         """Whether the session is known to write dates as ISO 8601 has them. No query."""
         if self.connection.connection is None:
