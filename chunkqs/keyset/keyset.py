@@ -31,7 +31,8 @@ from .columns import KeyColumn, key_column, reversed_name
 from .nullability import declared, disproven, with_nulls
 from .predicates import between
 from .ranges import Position
-from .total_order import missing_columns, refusal, refuse_column, refuse_query, refuse_repeats
+from .refusals import refusal, refuse_column, refuse_query, refuse_repeats
+from .total_order import missing_columns
 
 
 @dataclass(frozen=True)

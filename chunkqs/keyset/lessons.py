@@ -11,11 +11,10 @@ from ..databases.base import Database
 from ..databases.null_proofs import TableColumn
 from ..databases.transport import Transport
 from ..django_internals.expressions import field_of
-from ..errors import KeysetError
 from .aggregates import is_gathered
-from .columns import KeyColumn, name_of
+from .columns import KeyColumn
+from .refusals import inexact
 
-ADVICE = " Use stream(), which needs no order."
 #: How much further than needed to sort, as longer values will come.
 SORT_GROWTH = 4
 
@@ -98,11 +97,3 @@ def _transport(
         reason = "does not come back from the driver unchanged"
         raise inexact(column, database.type_name(column_type), reason)
     return transport
-
-
-def inexact(column: KeyColumn, type_name: str, reason: str) -> KeysetError:
-    """Return the error for a column whose values don't travel unchanged."""
-    return KeysetError(
-        f"A walk by keyset cannot follow the order by {name_of(column.expression)}: a value of "
-        f"its type, {type_name}, {reason}. Rows would be lost between two chunks.{ADVICE}"
-    )

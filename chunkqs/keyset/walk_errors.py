@@ -6,7 +6,7 @@ from ..databases.answers import Scope
 from ..errors import KeysetError
 from .columns import KeyColumn, name_of
 from .keyset import Keyset
-from .lessons import ADVICE
+from .refusals import ADVICE
 
 
 def unexpected_null(keyset: Keyset, column: KeyColumn) -> KeysetError:

@@ -21,7 +21,7 @@ from ..databases.session import NoRoom, Refusal
 from ..django_internals.compiler import Block, Compiled, Extra, Statement, compile_select
 from ..django_internals.queries import slice_length
 from ..errors import KeysetError
-from ..keyset.lessons import ADVICE
+from ..keyset.refusals import ADVICE
 from . import small_result
 from .callers_cursor import CallersCursor
 from .cursor import CursorSource, ListSource, Source, TransactionSource, close_cursor
