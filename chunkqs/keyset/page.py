@@ -78,13 +78,13 @@ class PageQuery(KeysetQuery):
         compiled = self._compile(ordered, *self._sort_columns, *self._flags)
         return compiled.places[len(compiled.places) - len(self._misplaced) :]
 
-    def _numbered(self, columns: Sequence[KeyColumn]) -> Iterator[str]:
+    def _numbered(self, columns: Sequence[KeyColumn], before: int = 0) -> Iterator[str]:
         if self.connection.features.supports_order_by_nulls_modifier:
-            yield from super()._numbered(columns)
+            yield from super()._numbered(columns, before)
             return
         flags = dict(zip(self._misplaced, self._flag_places(), strict=True))
         bare = [replace(column, nulls_first=None) for column in columns]
-        for column, number in zip(columns, super()._numbered(bare), strict=True):
+        for column, number in zip(columns, super()._numbered(bare, before), strict=True):
             if column in flags:
-                yield f"{flags[column] + 1}{' DESC' if column.nulls_first else ''}"
+                yield f"{before + flags[column] + 1}{' DESC' if column.nulls_first else ''}"
             yield number

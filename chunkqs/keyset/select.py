@@ -115,12 +115,28 @@ class KeysetSelect:
         order = ", ".join(self._numbered(columns))
         return Statement(f"{union} ORDER BY {order} LIMIT {LIMIT}", tuple(params))
 
-    def _numbered(self, columns: Sequence[KeyColumn]) -> Iterator[str]:
-        """Yield the terms of an ORDER BY that names each column by its number in a raw row."""
+    @property
+    def sortable(self) -> list[Extra]:
+        """The columns that positions are made of, and those that `in_order()` sorts by."""
+        return [*self.extra, *self._sort_columns]
+
+    def in_order(self, united: Statement, before: int) -> Statement:
+        """Sort a union of statements that fetch what is `sortable`, and of which each row has so
+        many columns before its own. Leave out what it is sorted by alone."""
+        width = before + fetched_width(self._compiled.compiler)
+        full = before + fetched_width(self._with_sort_columns.compiler)
+        names = [f"c{number}" for number in range(1, full + 1)]
+        order = ", ".join(f"c{term}" for term in self._numbered(self.columns, before))
+        sql = f"SELECT {', '.join(names[:width])} FROM ({united.sql}) AS united"
+        return Statement(f"{sql} ({', '.join(names)}) ORDER BY {order}", united.params)
+
+    def _numbered(self, columns: Sequence[KeyColumn], before: int = 0) -> Iterator[str]:
+        """Yield the terms of an ORDER BY that names each column by its number in a raw row, with
+        so many columns before."""
         width = len(self.keyset.columns)
         places = self._with_sort_columns.places[-width:] if self._sort_columns else self.places
         keyed = zip(self.keyset.columns, places, strict=True)
-        numbers = {column.expression: place + 1 for column, place in keyed}
+        numbers = {column.expression: before + place + 1 for column, place in keyed}
         for column in columns:
             yield f"{numbers[column.expression]}{_direction(column)}"
 
@@ -131,10 +147,7 @@ class KeysetSelect:
         full = fetched_width(self._with_sort_columns.compiler)
         if width == full or not self.database.names_derived_columns:
             return statement
-        names = [f"c{number}" for number in range(1, full + 1)]
-        order = ", ".join(f"c{term}" for term in self._numbered(self.columns))
-        sql = f"SELECT {', '.join(names[:width])} FROM ({statement.sql}) AS united"
-        return Statement(f"{sql} ({', '.join(names)}) ORDER BY {order}", statement.params)
+        return self.in_order(statement, before=0)
 
     def _compile(self, queryset: QuerySet[Any, Any], *more: Extra) -> Compiled:
         extra = [*self.extra, *more]

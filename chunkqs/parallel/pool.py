@@ -7,8 +7,10 @@ import os
 import pickle
 import signal
 import threading
-from collections.abc import Callable
-from concurrent.futures import Future, ProcessPoolExecutor
+import time
+from collections.abc import Callable, Collection
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor
+from concurrent.futures import wait as futures_wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
 from multiprocessing.connection import wait
@@ -26,6 +28,8 @@ from .job import Job, Outcome, Task, unpickled
 
 #: Seconds that a worker has to end when it is asked to.
 PATIENCE = 5.0
+#: Seconds between looks at the workers, while none of them is done.
+INTERVAL = 1.0
 #: Partitions that a worker has at most: one that it works on, and the next.
 TASKS_EACH = 2
 
@@ -75,52 +79,120 @@ class WorkerPool:
             initializer=_begin,
             initargs=(_surroundings(), job.pickled(), self._slots),
         )
+        self._results: Any = self._executor._result_queue
 
     def submit(self, task: Task) -> Future[Outcome]:
         """Let a worker take the task up."""
         slot = next(n for n, one in enumerate(self._futures) if one is None or one.done())
+        self._slots[slot] = 0
         future = self._executor.submit(_run, slot, task)  # raises where a worker has died
         self._tasks[slot], self._futures[slot] = task, future
         return future
 
-    def death(self, keyset: Keyset) -> WorkerDied:
+    def wait_for_one(self, futures: Collection[Future[Outcome]]) -> set[Future[Outcome]]:
+        """Wait until one of the tasks is done, and return all that are.
+
+        The executor does not notice that a worker has died which was in the middle of sending a
+        result: it waits for the rest. So the processes are looked at now and then.
+        """
+        had_died = False
+        while not (done := futures_wait(futures, INTERVAL, FIRST_COMPLETED).done):
+            if had_died:
+                raise BrokenProcessPool("A worker ended while it was sending a result.")
+            had_died = any(process.exitcode is not None for process in self._context.started)
+        return done
+
+    def death(self, keyset: Keyset) -> Exception:
         """Return the error that says which worker ended, how, and what it was working on."""
-        # This waits for the others, which the executor terminates when one has died.
-        self._executor.shutdown(wait=True, cancel_futures=True)
-        dead = sorted((process.exitcode or 0 for process in self._context.started), key=_suspicion)
-        codes = {process.pid: process.exitcode or 0 for process in self._context.started}
-        working = {pid: self._tasks[slot] for slot, pid in enumerate(self._slots) if pid}
-        pid = min(working, key=lambda pid: _suspicion(codes.get(pid, 0)), default=None)
-        task = None if pid is None else working[pid]
-        if pid is not None and task is not None:
+        if unread := self._unread():
+            return unread
+        stubborn = self._end()
+        codes = {
+            process.pid: -signal.SIGTERM if process in stubborn else process.exitcode or 0
+            for process in self._context.started
+        }
+        working = {
+            pid: self._tasks[slot]
+            for slot, pid in enumerate(self._slots)
+            if pid and not _has_result(self._futures[slot])
+        }
+        dead = min(codes, key=lambda pid: (_suspicion(codes[pid]), pid not in working))
+        task = working.get(dead)
+        if task is not None:
             return WorkerDied(
-                f"A worker {_ending(codes[pid])} in the middle of its work. {task.note(keyset)} "
+                f"A worker {_ending(codes[dead])} in the middle of its work. {task.note(keyset)} "
                 "What it had done of that is not known here.",
                 task.token(keyset),
             )
+        if codes[dead] < 0:
+            return WorkerDied(f"A worker {_ending(codes[dead])} while it had no work.")
         return WorkerDied(
-            f"A worker {_ending(dead[0])} before it had any work. Workers import the main module: "
-            'a script has to call parallel() under `if __name__ == "__main__":`.'
+            f"A worker {_ending(codes[dead])} before it had any work. Workers import the main "
+            'module: a script has to call parallel() under `if __name__ == "__main__":`.'
         )
+
+    def _unread(self) -> Exception | None:
+        """Return the error of a result that could not be read here: the pool ends of that, too."""
+        for future in self._futures:
+            if future is None or not future.done() or future.cancelled():
+                continue
+            error = future.exception()
+            if error is not None and is_pool_broken(error) and error.__cause__ is not None:
+                unread = RuntimeError(
+                    "parallel(): what func has returned or raised could not be unpickled."
+                )
+                unread.__cause__ = error.__cause__
+                return unread
+        return None
 
     def close(self) -> None:
         """End the workers: at once, whatever they are working on."""
         if any(future is not None and not future.done() for future in self._futures):
-            self._signal(lambda process: process.terminate())
-            wait([process.sentinel for process in self._alive()], PATIENCE)
-            self._signal(lambda process: process.kill())
+            self._end()
         self._executor.shutdown(wait=True, cancel_futures=True)
         for process in self._context.started:
             if process.pid is not None:
                 process.join()
 
+    def _end(self) -> list[BaseProcess]:
+        """End all workers; return those that had to be killed."""
+        self._signal(lambda process: process.terminate())
+        unended = self._unended(PATIENCE)
+        stubborn = [process for process in self._alive() if process.sentinel in unended]
+        self._signal(lambda process: process.kill())
+        for process in stubborn:
+            process.join()
+        # A worker that has ended in the middle of sending a result owes the executor the rest,
+        # which it waits for until nobody has the other end.
+        self._results._writer.close()
+        self._executor.shutdown(wait=True, cancel_futures=True)
+        return stubborn
+
+    def _unended(self, seconds: float) -> set[int]:
+        """Wait so long for all to end; return the sentinels of those that have not."""
+        until = time.monotonic() + seconds
+        left = {process.sentinel for process in self._alive()}
+        while left and (remaining := until - time.monotonic()) > 0:
+            left.difference_update(wait(list(left), remaining))
+        return left
+
     def _alive(self) -> list[BaseProcess]:
+        """Return those that run, as far as is known: of one that the executor waits for at the
+        moment, nobody else learns that it has ended."""
         return [process for process in self._context.started if process.is_alive()]
 
     def _signal(self, send: Callable[[BaseProcess], None]) -> None:
         for process in self._alive():
             with suppress(ProcessLookupError):
                 send(process)
+
+
+def _has_result(future: Future[Outcome] | None) -> bool:
+    """Return whether a task came to its end, and its worker to the next."""
+    if future is None or not future.done() or future.cancelled():
+        return False
+    error = future.exception()
+    return error is None or not is_pool_broken(error)
 
 
 def _suspicion(code: int) -> int:
@@ -137,7 +209,7 @@ def _ending(code: int) -> str:
     return f"ended with exit code {code}"
 
 
-def is_pool_broken(error: BaseException) -> bool:
+def is_pool_broken(error: BaseException | None) -> bool:
     """Return whether a worker ended before its task did."""
     return isinstance(error, BrokenProcessPool)
 
@@ -208,8 +280,6 @@ def _run(slot: int, task: Task) -> Outcome:
         if _is_transportable(error):
             raise
         raise RuntimeError(f"{type(error).__qualname__}: {error}") from error
-    finally:
-        _slots[slot] = 0
 
 
 def _is_transportable(error: Exception) -> bool:

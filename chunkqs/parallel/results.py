@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Collection, Generator, Iterator
 from concurrent.futures import FIRST_COMPLETED, Executor, Future, wait
 from contextlib import AbstractContextManager, ExitStack, nullcontext
 from dataclasses import dataclass
@@ -47,6 +47,10 @@ class ExecutorWorkers:
         self._futures.add(future)
         future.add_done_callback(self._futures.discard)
         return future
+
+    def wait_for_one(self, futures: Collection[Future[Outcome]]) -> set[Future[Outcome]]:
+        """Wait until one of the tasks is done, and return all that are."""
+        return wait(futures, return_when=FIRST_COMPLETED).done
 
     def close(self) -> None:
         """Wait for what runs, and close the connections that were opened for it."""
@@ -164,10 +168,13 @@ class Run:
             raise
 
     def _next_done(self, given: dict[Future[Outcome], Task]) -> Future[Outcome]:
-        if self._ordered:
-            return next(iter(given))
-        done, _ = wait(given, return_when=FIRST_COMPLETED)
-        return next(future for future in given if future in done)
+        wanted = [next(iter(given))] if self._ordered else list(given)
+        try:
+            done = self._workers.wait_for_one(wanted)
+        except Exception as error:
+            self._raise_death(error)
+            raise
+        return next(future for future in wanted if future in done)
 
     def _outcome(self, future: Future[Outcome], task: Task) -> Outcome:
         try:
@@ -178,9 +185,10 @@ class Run:
             raise
 
     def _raise_death(self, error: Exception) -> None:
-        """Raise WorkerDied for the error of a pool whose worker has died."""
+        """Raise what a pool is broken by: WorkerDied where a worker has died."""
         if isinstance(self._workers, WorkerPool) and is_pool_broken(error):
-            raise self._workers.death(self._keyset) from None
+            reason = self._workers.death(self._keyset)
+            raise reason from reason.__cause__
 
     def _tasks(self) -> Iterator[Task]:
         """Look up the end of one range after the other, along the index."""

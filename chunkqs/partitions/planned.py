@@ -166,8 +166,8 @@ class Planner:
     def _last_rows(self, shares: Sequence[float]) -> Iterator[tuple[int, Position]]:
         """Yield the number of each share with the position of the last row in it, in order.
 
-        What one statement finds is of one snapshot, so it ascends; a further statement goes on
-        after what the one before has found.
+        The database sorts what one statement finds, a further statement goes on after what the
+        one before has found: the positions ascend, whatever the statistics say.
         """
         latest: Position | None = None
         for first in range(0, len(shares), AT_ONCE):
@@ -186,15 +186,25 @@ class Planner:
                 statement = self._probe(bounds, start)
                 parts.append(f"SELECT {number}, {attempt}, probe.* FROM ({statement.sql}) AS probe")
                 params += statement.params
+        united = Statement(" UNION ALL ".join(parts), tuple(params))
+        statement = self._query.in_order(united, before=2)
         with self._connection.cursor() as cursor:
-            cursor.execute(" UNION ALL ".join(parts), params)
+            cursor.execute(statement.sql, statement.params)
             if self._query.learn_types(self._query.database.column_types(cursor)[2:]):
                 return self._look_up(numbers, shares, start)
-            found = sorted(cursor.fetchall(), key=lambda row: (row[0], row[1]), reverse=True)
-        if found and self._query.learn_length([row[2:] for row in found]):
+            found = cursor.fetchall()
+        if self._query.learn_length([row[2:] for row in found]):
             return self._look_up(numbers, shares, start)
-        nearest = {number: self._query.position(row) for number, _, *row in found}
-        return sorted(nearest.items(), key=lambda one: one[0])
+        nearest: dict[int, int] = {}
+        for number, attempt, *_ in found:
+            nearest[number] = min(attempt, nearest.get(number, attempt))
+        positions = [
+            self._query.position(row)
+            for number, attempt, *row in found
+            if nearest[number] == attempt
+        ]
+        # Shares of values that lie otherwise than the planner believes may not ascend.
+        return list(zip(sorted(nearest), positions, strict=True))
 
     def _bounds(self, places: Sequence[Place]) -> Iterator[list[Bound]]:
         """Yield the conditions of the rows up to the last place, and of those before each value
@@ -214,6 +224,6 @@ class Planner:
         source = self._query.keyset.source
         ordered = ordered_by(source, (c.reverse().order() for c in order))
         probe = restrict(ordered, [*self._pinned, *bounds, *later])[:1]
-        statement = compile_select(probe, self._connection, self._query.extra).statement
+        statement = compile_select(probe, self._connection, self._query.sortable).statement
         assert statement is not None  # nothing in it could be known to have no rows
         return statement

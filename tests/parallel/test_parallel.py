@@ -22,6 +22,7 @@ from django.test.utils import CaptureQueriesContext
 
 import chunkqs
 from chunkqs import KeysetError, WorkerDied
+from chunkqs.parallel import pool
 from chunkqs.parallel.job import Task
 from chunkqs.parallel.pool import WorkerPool
 from tests.support import work_on_chunks as work
@@ -173,6 +174,50 @@ def test_a_result_that_cannot_be_pickled_is_refused() -> None:
     with pytest.raises(Exception, match="lambda") as caught:
         list(Event.objects.parallel(work.return_a_lambda, workers=1))
     assert "partition 0" in caught.value.__notes__[0]
+
+
+def test_a_result_that_cannot_be_read_is_told() -> None:
+    with pytest.raises(RuntimeError, match="unpickled") as caught:
+        list(Event.objects.parallel(work.return_unreadable, workers=2, chunk_size=20))
+    assert "no number" in "".join(traceback.format_exception(caught.value))
+
+
+@pytest.mark.parametrize("leave", ["break", "an exception"])
+def test_a_result_that_is_being_sent_holds_nobody_up(leave: str) -> None:
+    results = iter(Event.objects.parallel(work.large, workers=2, chunk_size=20))
+    next(results)
+    if leave == "break":
+        results.close()
+    else:
+        with pytest.raises(ZeroDivisionError):
+            results.throw(ZeroDivisionError)
+
+
+@pytest.mark.parametrize("ordered", [True, False])
+def test_a_worker_that_is_killed_while_it_sends_a_result_is_an_error(ordered: bool) -> None:
+    with pytest.raises(WorkerDied, match="SIGKILL") as caught:
+        for _ in Event.objects.parallel(work.kill_soon, workers=2, chunk_size=20, ordered=ordered):
+            pass
+    assert caught.value.partition is not None
+
+
+def test_a_worker_that_refuses_to_end_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pool, "PATIENCE", 0.5)
+    with pytest.raises(WorkerDied, match="SIGKILL") as caught:
+        list(Event.objects.parallel(work.stay, workers=2, chunk_size=20))
+    assert caught.value.partition is not None
+    assert all_pks(Event.objects.partition(caught.value.partition)) == all_pks()[20:40]
+
+
+def test_a_worker_that_is_killed_without_work_is_an_error() -> None:
+    results = iter(Event.objects.parallel(work.pks, workers=1, chunk_size=50))
+    next(results)
+    threading.Event().wait(0.5)  # by then it has done the next ones as well
+    (worker,) = active_children()
+    worker.kill()
+    with pytest.raises(WorkerDied, match="SIGKILL while it had no work") as caught:
+        list(results)
+    assert caught.value.partition is None
 
 
 def test_a_killed_worker_is_an_error_with_the_token_of_its_partition() -> None:

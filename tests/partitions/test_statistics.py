@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import F, QuerySet
 from django.test.utils import CaptureQueriesContext
 
 from chunkqs.databases.distribution import Step
 from chunkqs.databases.postgresql.histograms import _steps
+from chunkqs.partitions import planned
+from tests.support.keysets import pks
 from tests.support.models import Deep, DeepPart
 from tests.support.work import buffers
 
@@ -116,6 +118,47 @@ def test_more_partitions_than_one_statement_finds_are_even() -> None:
     assert sum(found) == ROWS
     assert 440 <= len(found) <= 450
     assert max(found) <= 4 * ROWS / 450
+
+
+ANY: dict[str, Callable[[], QuerySet[Any]]] = {
+    "common text": lambda: Deep.objects.order_by("kind", "number", "id"),
+    "common text, descending": lambda: Deep.objects.order_by("-kind", "-id"),
+    "text of a given width": lambda: Deep.objects.order_by("name", "id"),
+    "numbers": lambda: Deep.objects.order_by("few", "-number", "maybe", "id"),
+    "NULLs first, and nothing else": lambda: Deep.objects.order_by(
+        "kind", F("maybe").asc(nulls_first=True), "id"
+    ),
+    "moments": lambda: Deep.objects.order_by("moment", "kind", "id"),
+}
+
+
+@pytest.fixture(params=[1, 3, 100])
+def coarse(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Let the planner know few values of each column, and others than there are by now."""
+    columns = ("kind", "few", "number", "maybe", "name", "moment")
+    altered = ", ".join(f"ALTER {name} SET STATISTICS {request.param}" for name in columns)
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("DELETE FROM tests_deep WHERE id % 10 > 0")
+        cursor.execute("UPDATE tests_deep SET moment = moment - INTERVAL '1 year' WHERE few = 1")
+        cursor.execute("ALTER TABLE tests_deep ALTER name TYPE char(20)")
+        cursor.execute(f"ALTER TABLE tests_deep {altered}")
+        cursor.execute("UPDATE tests_deep SET name = '7' WHERE id % 3 = 0")
+        cursor.execute("ANALYZE tests_deep")
+        cursor.execute("UPDATE tests_deep SET maybe = NULL WHERE kind = 'b' OR few = 2")
+        yield
+        transaction.set_rollback(True)
+
+
+@pytest.mark.usefixtures("coarse")
+@pytest.mark.parametrize("name", ANY)
+def test_each_row_is_in_one_partition_whatever_the_statistics_say(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(planned, "FEW_ROWS", 1)
+    queryset = ANY[name]()
+    found = [pks(queryset.partition(partition)) for partition in queryset.partitions(60)]
+    assert sum(found, []) == pks(queryset)
+    assert len(found) > 10
 
 
 def test_common_values_divide_what_lies_between_two_bounds() -> None:

@@ -90,6 +90,37 @@ def leave(chunk: Chunk[Any]) -> list[Any]:
     os._exit(7)
 
 
+def kill_soon(chunk: Chunk[Any]) -> bytes:
+    """Die while a result is on its way that is too large to be sent at once."""
+    if chunk.number == 2:
+        threading.Timer(0.03, os.kill, [os.getpid(), signal.SIGKILL]).start()
+    return large(chunk)
+
+
+def large(chunk: Chunk[Any]) -> bytes:
+    return bytes(50_000_000)
+
+
+def stay(chunk: Chunk[Any]) -> list[Any]:
+    """Refuse to end, but for one of the workers, which is killed."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    if chunk.number == 1:
+        time.sleep(0.5)
+        os.kill(os.getpid(), signal.SIGKILL)
+    return sleep(chunk)
+
+
+class Unreadable:
+    """Can be pickled, but not read again."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return int, ("no number",)
+
+
+def return_unreadable(chunk: Chunk[Any]) -> Unreadable:
+    return Unreadable()
+
+
 def sleep(chunk: Chunk[Any]) -> list[Any]:
     time.sleep(60)
     return pks(chunk)

@@ -20,7 +20,7 @@ TIMES = {
 ENDLESS = ("infinity", "-infinity", "nan")
 
 COLUMNS = """
-SELECT a.attname, c.reltuples, pg_catalog.format_type(t.oid, NULL),
+SELECT a.attname, c.reltuples, pg_catalog.format_type(t.oid, -1),
        CASE WHEN a.attcollation NOT IN (0, 100)
             THEN (SELECT pg_catalog.format('%%I.%%I', n.nspname, l.collname)
                   FROM pg_catalog.pg_collation l
