@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Callable, Iterator
 
 import pytest
 from django.db import connection
@@ -10,7 +11,7 @@ from django.db.models import F
 
 from chunkqs import chunks, keyset_iter
 from chunkqs.databases import database_of
-from chunkqs.databases.mysql.sort_length import MOST_BYTES
+from chunkqs.databases.mysql.sort_length import KNOWN, MOST_BYTES
 from chunkqs.errors import KeysetError
 from tests.support.models import Awkward
 
@@ -44,12 +45,26 @@ def test_long_values_that_differ_at_their_ends_are_walked_in_order(length: int) 
         assert numbered(f"-{order}", 1) == list(range(ROWS))[::-1]
 
 
+@pytest.fixture
+def sort_length() -> Iterator[Callable[[int], None]]:
+    """Return what has the session sort by so many bytes, where it sorts by some alone."""
+
+    def set_length(value: object) -> None:
+        KNOWN.clear()
+        if connection.vendor == "mysql":
+            with connection.cursor() as cursor:
+                cursor.execute(f"SET max_sort_length = {value}")
+
+    yield set_length
+    set_length("DEFAULT")
+
+
 @pytest.mark.parametrize("length", [64, 1024, 5000])
-def test_long_values_are_walked_in_order_from_each_of_them(length: int) -> None:
+def test_long_values_are_walked_in_order_from_each_of_them(
+    length: int, sort_length: Callable[[int], None]
+) -> None:
     """The last row that is read with a chunk may be short, and its other rows out of order."""
-    options = "SET max_sort_length = %s" if connection.vendor == "mysql" else "SELECT %s"
-    with connection.cursor() as cursor:
-        cursor.execute(options, [length])
+    sort_length(length)
     texts = [f"{'a' * length}{number % 10}" for number in NUMBERS] + ["b"] * 5
     Awkward.objects.bulk_create(Awkward(text=text) for text in texts)
     rows = Awkward.objects.order_by("text")

@@ -25,7 +25,13 @@ from . import errors, server_load
 from .plan import read_plan
 from .repeated_work import repeated_work
 from .session import MySQLSession
-from .sort_length import LEAST_BYTES, LEAST_BYTES_OF_MARIADB, MOST_BYTES, sort_bytes
+from .sort_length import (
+    LEAST_BYTES,
+    LEAST_BYTES_OF_MARIADB,
+    MOST_BYTES,
+    sessions_sort_length,
+    sort_bytes,
+)
 from .transports import ALL_CHARACTERS, DOUBLE, FLOAT, LIKELY, ColumnType, exact, sendable
 
 #: Account, role and database of a session.
@@ -189,10 +195,9 @@ class MySQL(Database):
         return needed if needed >= (LEAST_BYTES_OF_MARIADB if is_mariadb else LEAST_BYTES) else 0
 
     def sessions_sort_length(self) -> int:
-        """Read `max_sort_length`: one query."""
+        """Read `max_sort_length`: one query for each connection."""
         with self.connection.cursor() as cursor:
-            cursor.execute("SELECT @@max_sort_length")
-            return int(cursor.fetchone()[0])
+            return sessions_sort_length(cursor)
 
     def cancel_handle(self, driver_connection: Any) -> int:
         """Return the connection's number, which no other thread may ask it for."""

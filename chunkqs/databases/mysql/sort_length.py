@@ -9,6 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import Any
+from weakref import WeakKeyDictionary
+
+from django.db.backends.utils import CursorWrapper
 
 from ...errors import KeysetError
 
@@ -17,6 +20,9 @@ LEAST_BYTES, LEAST_BYTES_OF_MARIADB = 4, 64
 MOST_BYTES = 8 * 1024 * 1024
 #: Bytes that a character takes among sort keys: up to four weights of two bytes.
 CHARACTER_BYTES = 8
+
+#: What the sessions of connections sort by, which hardly anybody changes: a page is one query.
+KNOWN: WeakKeyDictionary[Any, int] = WeakKeyDictionary()
 
 
 def sort_bytes(values: Iterable[Any], label: str) -> int:
@@ -28,6 +34,15 @@ def sort_bytes(values: Iterable[Any], label: str) -> int:
             "by. Use another order, or stream()."
         )
     return needed
+
+
+def sessions_sort_length(cursor: CursorWrapper) -> int:
+    """Return how many bytes of each value the session of a cursor sorts by."""
+    session = cursor.db.connection
+    if session not in KNOWN:
+        cursor.execute("SELECT @@max_sort_length")
+        KNOWN[session] = int(cursor.fetchone()[0])
+    return KNOWN[session]
 
 
 def _sort_bytes(value: Any) -> int:
