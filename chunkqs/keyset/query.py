@@ -8,7 +8,6 @@ from functools import cached_property, partial
 from typing import Any, NamedTuple
 
 from django.db.backends.base.base import BaseDatabaseWrapper
-from django.db.models import QuerySet
 
 from ..databases.transport import Transport
 from ..django_internals.compiler import (
@@ -23,10 +22,10 @@ from .block_check import check_block
 from .keyset import Keyset
 from .lessons import Lessons
 from .nullability import HasNoNulls
-from .predicates import InScope, at, between, of_segment, separately_between, until
+from .predicates import InScope, at, between, of_segment, until
 from .ranges import Position, Segment, segments
-from .select import KeysetSelect
 from .template import Open, Template, filled, nulls, slots
+from .union import KeysetUnion
 from .walk_errors import unsendable
 
 
@@ -43,7 +42,7 @@ class CountedSegment(NamedTuple):
     """Counts the rows, by a query."""
 
 
-class KeysetQuery(KeysetSelect):
+class KeysetQuery(KeysetUnion):
     """Makes the statements of each chunk of one walk on one connection.
 
     Compiles a statement once for each combination of NULLs in the positions; a chunk
@@ -284,23 +283,6 @@ class KeysetQuery(KeysetSelect):
     @property
     def _proofs(self) -> list[HasNoNulls]:
         return list(map(HasNoNulls, self.lessons.unproven))
-
-    def _separately(self, ordered: QuerySet[Any, Any], segment: Segment) -> Statement | None:
-        """Compile a SELECT for each range, the nearest first."""
-        columns, start, end, _ = segment
-        apart = separately_between(columns, start or (), end, self.database)
-        ranges = [restrict(ordered, conditions) for conditions in apart]
-        parts = [self._part(part, is_alone=len(ranges) == 1) for part in ranges]
-        statements = [statement for statement in parts if statement is not None]
-        if len(ranges) == 1 or not statements:
-            return statements[0] if statements else None
-        return self._trimmed(self._union(statements, columns))
-
-    def _has_room(self, statement: Statement) -> bool:
-        """Return whether the database takes as many parameters: each range repeats those of the
-        filters."""
-        most = self.connection.features.max_query_params
-        return most is None or len(statement.params) <= most
 
 
 def _loaded(value: Any, transport: Transport) -> Any:
