@@ -16,6 +16,7 @@ from contextlib import suppress
 from multiprocessing.connection import wait
 from multiprocessing.context import SpawnContext, SpawnProcess
 from multiprocessing.process import BaseProcess
+from multiprocessing.queues import SimpleQueue
 from typing import Any
 
 import django
@@ -49,12 +50,27 @@ class QuietProcess(SpawnProcess):
             signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
+class ResultQueue(SimpleQueue[Any]):
+    """What the workers send their results through."""
+
+    def close_writer(self) -> None:
+        """Close this process's end to write to, so that to read fails where no other has one."""
+        self._writer.close()  # type: ignore[attr-defined]
+
+
 class RecordingContext(SpawnContext):
     """Starts processes by `spawn`, and keeps them in mind."""
 
     def __init__(self) -> None:
         super().__init__()
         self.started: list[BaseProcess] = []
+        self.queues: list[ResultQueue] = []
+
+    def SimpleQueue(self) -> Any:
+        """Make a queue, which the executor will read from."""
+        queue = ResultQueue(ctx=self)
+        self.queues.append(queue)
+        return queue
 
     def Process(self, *args: Any, **options: Any) -> Any:  # type: ignore[override]
         """Make a process, which the caller will start."""
@@ -79,7 +95,6 @@ class WorkerPool:
             initializer=_begin,
             initargs=(_surroundings(), job.pickled(), self._slots),
         )
-        self._results: Any = self._executor._result_queue
 
     def submit(self, task: Task) -> Future[Outcome]:
         """Let a worker take the task up."""
@@ -164,7 +179,8 @@ class WorkerPool:
             process.join()
         # A worker that has ended in the middle of sending a result owes the executor the rest,
         # which it waits for until nobody has the other end.
-        self._results._writer.close()
+        for queue in self._context.queues:
+            queue.close_writer()
         self._executor.shutdown(wait=True, cancel_futures=True)
         return stubborn
 

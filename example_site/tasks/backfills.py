@@ -38,9 +38,10 @@ BACKFILLS = {
 
 def begin(name: str) -> Backfill:
     """Return how far the backfill is, which begins with the first call."""
+    change = BACKFILLS[name]  # a name that is none shall leave no record, which workers take up
     record, is_new = Backfill.objects.get_or_create(name=name)
     if is_new:
-        record.total = BACKFILLS[name].rows().stream().estimate()
+        record.total = change.rows().stream().estimate()
         record.save()
     return record
 

@@ -167,6 +167,20 @@ def test_a_partition_is_done_again_when_its_worker_is_killed(
     assert running.log.read_text().count(f"[{task}] received") == 2
 
 
+UNKNOWN = """
+from example_site.tasks.backfills import begin
+from example_site.tasks.models import Backfill
+try:
+    begin("no such backfill")
+except KeyError as error:
+    print(error, Backfill.objects.filter(name="no such backfill").count())
+"""
+
+
+def test_a_backfill_that_is_none_is_not_begun(events: dict[str, str]) -> None:
+    assert call(UNKNOWN, events) == "'no such backfill' 0"
+
+
 @locking
 def test_the_command_stops_at_ctrl_c_and_goes_on(events: dict[str, str]) -> None:
     fetch("DELETE FROM tasks_backfill")
