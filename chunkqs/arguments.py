@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import reprlib
+import sys
 from collections.abc import Callable
 from concurrent.futures import Executor
 from typing import Any
@@ -94,7 +95,7 @@ def checked_seconds(seconds: Any) -> float | None:
         return None
     if isinstance(seconds, bool) or not isinstance(seconds, int | float):
         raise TypeError(f"target_seconds must be a number of seconds above 0, not {seconds!r}.")
-    if not 0 < seconds < float("inf"):
+    if not 0 < seconds <= sys.float_info.max:
         raise ValueError(f"target_seconds must be a number of seconds above 0, not {seconds!r}.")
     return float(seconds)
 

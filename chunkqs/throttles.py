@@ -7,6 +7,7 @@ or 0. One whose `asks_again` is true is called again after each wait, until it r
 from __future__ import annotations
 
 import math
+import sys
 import time
 from abc import ABC, abstractmethod
 from copy import copy
@@ -147,6 +148,6 @@ def _refuse_without(known: bool, throttle: Condition) -> None:
 def _number(value: Any, name: str, least: float, most: float = math.inf) -> float:
     if isinstance(value, bool) or not isinstance(value, int | float):
         raise TypeError(f"{name} must be a number, not {value!r}.")
-    if not least <= value <= most or value == math.inf:
+    if not least <= value <= min(most, sys.float_info.max):
         raise ValueError(f"{name} must be a number from {least} to {most}, not {value!r}.")
     return value

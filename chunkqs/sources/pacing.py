@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
-import math
 import time
 from collections.abc import Callable
+from threading import TIMEOUT_MAX
 from typing import Any
 
 logger = logging.getLogger("chunkqs")
@@ -37,7 +37,7 @@ class Pacing:
         seconds: Any = self._throttle()
         if isinstance(seconds, bool) or not isinstance(seconds, int | float):
             raise TypeError(f"throttle must return the seconds to wait, a number, not {seconds!r}.")
-        if not 0 <= seconds < math.inf:
+        if not 0 <= seconds <= TIMEOUT_MAX:
             raise ValueError(
                 f"throttle must return the seconds to wait, 0 or more, not {seconds!r}."
             )

@@ -42,6 +42,8 @@ def test_chunks_checks_its_size_and_its_seconds() -> None:
         Event.objects.chunks("10")
     with pytest.raises(ValueError, match="target_seconds"):
         Event.objects.chunks(target_seconds=0)
+    with pytest.raises(ValueError, match="target_seconds"):
+        Event.objects.chunks(target_seconds=10**400)
     with pytest.raises(TypeError, match="not both"):
         Event.objects.chunks(10, target_seconds=1)
     with pytest.raises(TypeError, match="not both"):

@@ -103,7 +103,7 @@ def test_waits_do_not_count_for_target_seconds(clock: Clock) -> None:
 @pytest.mark.parametrize(
     ("answer", "error"),
     [(None, TypeError), ("1", TypeError), (True, TypeError), (-1, ValueError)]
-    + [(float("nan"), ValueError), (float("inf"), ValueError)],
+    + [(float("nan"), ValueError), (float("inf"), ValueError), (1e300, ValueError)],
 )
 def test_an_answer_that_is_no_time_raises(answer: Any, error: type[Exception]) -> None:
     with pytest.raises(error, match="throttle"):
