@@ -3,49 +3,25 @@
 from __future__ import annotations
 
 import os
-import signal
-import subprocess
-import sys
 import threading
-import traceback
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor, wait
-from multiprocessing import active_children, get_context
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
-import psutil
 import pytest
 from django.db import NotSupportedError, connection, transaction
 from django.db.models import QuerySet
 from django.test.utils import CaptureQueriesContext
 
 import chunkqs
-from chunkqs import KeysetError, WorkerDied
-from chunkqs.parallel import pool
-from chunkqs.parallel.job import Task
-from chunkqs.parallel.pool import WorkerPool
+from chunkqs import KeysetError
 from tests.support import work_on_chunks as work
 from tests.support.keysets import pks
-from tests.support.leftovers import Leftovers
 from tests.support.models import Event
 from tests.support.rows import make
 
 pytestmark = pytest.mark.usefixtures("events", "nothing_left")
-
-TOP = Path(__file__).resolve().parents[2]
-
-
-@pytest.fixture(scope="module")
-def events(committed_db: None) -> None:
-    make(Event, 300)
-
-
-@pytest.fixture
-def nothing_left(events: None, nothing_left_open: Leftovers) -> Iterator[None]:
-    """Fail a test that leaves a process, a connection or an exported snapshot."""
-    yield
-    assert active_children() == []
 
 
 def all_pks(queryset: QuerySet[Any] | None = None) -> list[Any]:
@@ -149,120 +125,6 @@ def test_rows_may_be_deleted_before_their_turn() -> None:
         found = list(more.parallel(delete_what_comes, executor=executor, workers=1))
     assert sum(found, []) == all_pks(more.order_by("pk"))
     more.delete()
-
-
-def test_an_error_comes_with_its_traceback_and_with_where_it_was() -> None:
-    queryset = Event.objects.order_by("-pk")
-    with pytest.raises(ValueError, match="no good") as caught:
-        list(queryset.parallel(work.fail, workers=2, chunk_size=20))
-    text = "".join(traceback.format_exception(caught.value))
-    assert 'raise ValueError(f"no good' in text
-    (note,) = caught.value.__notes__
-    assert "partition 2" in note
-    after, token = (part.split("'")[0] for part in note.split("'")[1::2])
-    expected = all_pks(queryset)
-    assert [row.pk for row in queryset.keyset_iter(after=after)] == expected[40:]
-    assert all_pks(queryset.partition(token)) == expected[40:60]
-
-
-def test_an_error_that_cannot_be_pickled_is_told() -> None:
-    with pytest.raises(RuntimeError, match="OwnError: by code"):
-        list(Event.objects.parallel(work.fail_by_own_error, workers=1))
-
-
-def test_a_result_that_cannot_be_pickled_is_refused() -> None:
-    with pytest.raises(Exception, match="lambda") as caught:
-        list(Event.objects.parallel(work.return_a_lambda, workers=1))
-    assert "partition 0" in caught.value.__notes__[0]
-
-
-def test_a_result_that_cannot_be_read_is_told() -> None:
-    with pytest.raises(RuntimeError, match="unpickled") as caught:
-        list(Event.objects.parallel(work.return_unreadable, workers=2, chunk_size=20))
-    assert "no number" in "".join(traceback.format_exception(caught.value))
-
-
-@pytest.mark.parametrize("leave", ["break", "an exception"])
-def test_a_result_that_is_being_sent_holds_nobody_up(leave: str) -> None:
-    results = iter(Event.objects.parallel(work.large, workers=2, chunk_size=20))
-    next(results)
-    if leave == "break":
-        results.close()
-    else:
-        with pytest.raises(ZeroDivisionError):
-            results.throw(ZeroDivisionError)
-
-
-@pytest.mark.parametrize("ordered", [True, False])
-def test_a_worker_that_is_killed_while_it_sends_a_result_is_an_error(ordered: bool) -> None:
-    with pytest.raises(WorkerDied, match="SIGKILL") as caught:
-        for _ in Event.objects.parallel(work.kill_soon, workers=2, chunk_size=20, ordered=ordered):
-            pass
-    assert caught.value.partition is not None
-
-
-def test_a_worker_that_refuses_to_end_is_killed(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(pool, "PATIENCE", 0.5)
-    with pytest.raises(WorkerDied, match="SIGKILL") as caught:
-        list(Event.objects.parallel(work.stay, workers=2, chunk_size=20))
-    assert caught.value.partition is not None
-    assert all_pks(Event.objects.partition(caught.value.partition)) == all_pks()[20:40]
-
-
-def test_a_worker_that_is_killed_without_work_is_an_error() -> None:
-    results = iter(Event.objects.parallel(work.pks, workers=1, chunk_size=50))
-    next(results)
-    threading.Event().wait(0.5)  # by then it has done the next ones as well
-    (worker,) = active_children()
-    worker.kill()
-    with pytest.raises(WorkerDied, match="SIGKILL while it had no work") as caught:
-        list(results)
-    assert caught.value.partition is None
-
-
-def test_a_killed_worker_is_an_error_with_the_token_of_its_partition() -> None:
-    with pytest.raises(WorkerDied, match="SIGKILL") as caught:
-        list(Event.objects.parallel(work.die, workers=2, chunk_size=20))
-    token = caught.value.partition
-    assert token is not None
-    assert token in str(caught.value)
-    assert all_pks(Event.objects.partition(token)) == all_pks()[40:60]
-
-
-def test_a_worker_may_have_been_killed_before_the_next_task_is_given_out(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    submit = WorkerPool.submit
-
-    def submit_late(pool: WorkerPool, task: Task) -> Any:
-        if task.number > 3:  # the workers have all of 0 to 3, and 2 kills one of them
-            wait([future for future in pool._futures if future is not None])
-        return submit(pool, task)
-
-    monkeypatch.setattr(WorkerPool, "submit", submit_late)
-    with pytest.raises(WorkerDied, match="SIGKILL") as caught:
-        list(Event.objects.parallel(work.die, workers=2, chunk_size=20))
-    assert caught.value.partition is not None
-    assert all_pks(Event.objects.partition(caught.value.partition)) == all_pks()[40:60]
-
-
-def test_a_worker_that_leaves_is_an_error() -> None:
-    with pytest.raises(WorkerDied, match="exit code 7"):
-        list(Event.objects.parallel(work.leave, workers=1))
-
-
-def test_break_leaves_nothing_running() -> None:
-    results = iter(Event.objects.parallel(work.sleep_but_once, workers=2, chunk_size=5))
-    next(results)
-    assert active_children()
-    results.close()
-    assert active_children() == []
-
-
-def test_an_exception_in_the_loop_leaves_nothing_running() -> None:
-    with pytest.raises(ZeroDivisionError):
-        for _ in Event.objects.parallel(work.pks, workers=2, chunk_size=5):
-            raise ZeroDivisionError
 
 
 def test_only_so_many_results_are_made_ahead(tmp_path: Path) -> None:
@@ -380,92 +242,3 @@ def test_a_session_that_workers_would_not_have_is_refused() -> None:
     with connection.cursor() as cursor:
         cursor.execute("RESET search_path")
         cursor.execute("DROP SCHEMA other")
-
-
-SCRIPT = """
-import sys
-import django
-django.setup()
-from django.db import connections
-connections.settings["default"]["NAME"] = {name!r}
-from tests.support.models import Event
-from tests.support.work_on_chunks import pks, sleep, slow_pks
-def main():
-    print("begun", flush=True)
-    for result in Event.objects.parallel({func}, workers=2, chunk_size=20):
-        print(len(result), flush=True)
-"""
-GUARDED = SCRIPT + '\nif __name__ == "__main__":\n    main()\n'
-
-
-def script(tmp_path: Path, text: str, func: str = "pks") -> list[str]:
-    path = tmp_path / "script.py"
-    path.write_text(text.format(name=str(connection.settings_dict["NAME"]), func=func))
-    return [sys.executable, str(path)]
-
-
-def environment() -> dict[str, str]:
-    """Return a script's environment, where DATABASE_URL is by now what the test run uses."""
-    return {**os.environ, "DJANGO_SETTINGS_MODULE": "tests.settings", "PYTHONPATH": str(TOP)}
-
-
-def test_a_script_works_in_parallel(tmp_path: Path) -> None:
-    done = subprocess.run(
-        script(tmp_path, GUARDED), env=environment(), capture_output=True, text=True, timeout=60
-    )
-    assert done.returncode == 0, done.stderr
-    assert done.stdout.split() == ["begun", *["20"] * 15]
-
-
-def test_a_script_without_a_guard_is_told_so(tmp_path: Path) -> None:
-    done = subprocess.run(
-        script(tmp_path, SCRIPT + "\nmain()\n"),
-        env=environment(), capture_output=True, text=True, timeout=60,
-    )  # fmt: skip
-    assert done.returncode == 1
-    assert 'under `if __name__ == "__main__":`' in done.stderr
-
-
-def test_a_function_that_is_in_no_module_is_refused(tmp_path: Path) -> None:
-    code = SCRIPT.format(name=str(connection.settings_dict["NAME"]), func="f")
-    code = f"{code}\ndef f(chunk): pass\nmain()\n"
-    done = subprocess.run(
-        [sys.executable, "-c", code], env=environment(), capture_output=True, text=True, timeout=60
-    )
-    assert "in no module" in done.stderr
-
-
-def family_of(process: subprocess.Popen[str]) -> list[psutil.Process]:
-    """Wait until the workers of a script are at work; return all processes that it has started."""
-    assert process.stdout is not None
-    assert process.stderr is not None
-    assert process.stdout.readline() == "begun\n"
-    family: list[psutil.Process] = []
-    while len(family) < 3:  # two workers, and what tracks their resources
-        assert process.poll() is None, process.stderr.read()
-        family = psutil.Process(process.pid).children(recursive=True)
-        threading.Event().wait(0.05)
-    threading.Event().wait(1.0)
-    return family
-
-
-@pytest.mark.parametrize("ending", ["SIGINT", "SIGTERM", "SIGKILL"])
-def test_a_script_that_is_ended_leaves_no_process(tmp_path: Path, ending: str) -> None:
-    command = script(tmp_path, GUARDED, func="sleep")
-    with subprocess.Popen(
-        command, env=environment(), stdout=subprocess.PIPE, stderr=subprocess.PIPE,
-        text=True, start_new_session=True,
-    ) as process:  # fmt: skip
-        try:
-            family = family_of(process)
-            if ending == "SIGINT":
-                os.killpg(process.pid, signal.SIGINT)  # as the terminal does
-            else:
-                process.send_signal(getattr(signal, ending))
-            _, errors = process.communicate(timeout=20)
-        finally:
-            process.kill()  # and its workers end with it
-    _, alive = psutil.wait_procs(family, 10)
-    assert alive == []
-    if ending == "SIGINT":
-        assert errors.count("KeyboardInterrupt\n") == 1
