@@ -22,14 +22,11 @@ from . import database_of
 from .answers import Explanation
 from .base import Database
 from .engines import refuse_unknown_engine
+from .inherited import INHERITED
 from .private_limit import places
 from .session import NoRoom, Refusal, Session, SessionMismatch, errors_as_mismatch
 
 logger = logging.getLogger("chunkqs")
-
-#: Connections of the parent process, which a forked child must not even drop: mysqlclient ends
-#: the session on the server then, which is the parent's.
-INHERITED: list[object] = []
 
 #: Seconds to wait for a connection from a pool that has room for one.
 POOL_TIMEOUT = 2.0

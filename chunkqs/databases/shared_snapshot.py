@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
@@ -49,9 +49,9 @@ def exported_snapshot(
         private.close()
 
 
-@contextmanager
-def joined_snapshot(connection: BaseDatabaseWrapper, name: str | None) -> Iterator[None]:
+def joined_snapshot(
+    connection: BaseDatabaseWrapper, name: str | None
+) -> AbstractContextManager[None]:
     """Let `connection` see the snapshot that another one exported while the block runs; what it
     sees anyway, if there is none."""
-    with database_of(connection).joined_snapshot(name) if name else nullcontext():
-        yield
+    return database_of(connection).joined_snapshot(name) if name else nullcontext()

@@ -39,8 +39,6 @@ class Lessons:
     """In which tenant, schema and role the walk began, once that is known."""
     sort_length: int = 0
     """How many bytes of each value to sort by; 0 leaves that to the session."""
-    sessions_sort_length: int = 0
-    """How many the session sorts by, once that matters."""
 
     @classmethod
     def before_any_row(cls, columns: Iterable[KeyColumn], database: Database) -> Self:
@@ -78,11 +76,7 @@ class Lessons:
     def learn_length(self, values: Iterable[Any], database: Database) -> bool:
         """Learn from values of the key columns; return whether to sort by more bytes of each."""
         needed = database.sort_bytes(values)
-        if needed <= self.sort_length:
-            return False
-        if not self.sessions_sort_length:
-            self.sessions_sort_length = database.sessions_sort_length()
-        if needed < self.sessions_sort_length:
+        if needed <= self.sort_length or needed < database.sessions_sort_length():
             return False
         self.sort_length = SORT_GROWTH * needed
         return True

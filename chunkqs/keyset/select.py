@@ -11,11 +11,7 @@ from django.db.models.expressions import OrderBy
 from django.db.models.sql.compiler import SQLCompiler
 
 from ..databases import database_of
-from ..django_internals.compiler import (
-    Compiled,
-    Extra,
-    compile_select,
-)
+from ..django_internals.compiler import Compiled, Extra, compile_select
 from ..django_internals.conditions import as_intervals
 from ..django_internals.ordering import ordered_by
 from .access_path import access_path_of

@@ -1,18 +1,11 @@
-"""What makes an order total: with a unique set of columns among it, it is; else the primary key is
-added."""
+"""What makes an order total: a unique set of columns in it, or the primary key, which is added."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
-from django.db.models import (
-    BaseConstraint,
-    Field,
-    Model,
-    QuerySet,
-    UniqueConstraint,
-)
+from django.db.models import BaseConstraint, Field, Model, QuerySet, UniqueConstraint
 
 from ..django_internals.expressions import Col
 from ..django_internals.ordering import is_reversed

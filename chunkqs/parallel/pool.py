@@ -207,8 +207,7 @@ def _has_result(future: Future[Outcome] | None) -> bool:
     """Return whether a task came to its end, and its worker to the next."""
     if future is None or not future.done() or future.cancelled():
         return False
-    error = future.exception()
-    return error is None or not is_pool_broken(error)
+    return not is_pool_broken(future.exception())
 
 
 def _suspicion(code: int) -> int:
