@@ -134,7 +134,7 @@ class Job:
             self._keyset,
             task.range.after,
             task.range.until,
-            whole_chunks=True,
+            is_chunked=True,
             bounded=task.range.until is None,
             retries=RETRIES,
         )

@@ -62,10 +62,9 @@ class ExportWalk(Walk):
     def position(self) -> Position | None:
         """The position of the last row of the part that was handed out last."""
         given = self._given
-        left: int = given.items.__length_hint__()  # type: ignore[attr-defined]
-        if self._positioner is None or left == given.length:
-            return given.before
-        return self.position_of(self._raw_rows[self._ends[-left - 1] - 1])
+        if self._positioner is None or given.left == given.length:
+            return self.position_of(given.before)
+        return self.position_of(self._raw_rows[self._ends[-given.left - 1] - 1])
 
     def parts(self, built: Built) -> list[bytes]:
         """Write rows, and remember where each part ends."""

@@ -23,7 +23,6 @@ from ..django_internals.iterables import (
     rows_of,
 )
 from ..django_internals.models import iterable_class_of
-from ..django_internals.queries import prefetch_lookups
 from ..exports.rows import RowIterable
 from ..hydration.origins import Origins, aligned
 from ..keyset.ranges import Position
@@ -32,6 +31,7 @@ from ..sources.stream import OpenSource
 from .plan import Plan, Positioner
 from .prefetching import prefetch
 from .row_builder import BlockBuilder, Builder, Built, Fetch, block_builder, repeated
+from .rows_at_once import takes_whole_chunks
 
 
 def builder(
@@ -45,7 +45,7 @@ def builder(
     """Return what builds the rows of a walk, in the way that its queryset asks for."""
     queryset = plan.queryset.using(alias)
     if opened.is_written or issubclass(iterable_class_of(queryset), RowIterable):
-        return block_builder(queryset, opened, fetch, sizes, whole_chunks=plan.whole_chunks)
+        return block_builder(queryset, opened, fetch, sizes, is_chunked=plan.is_chunked)
     if has_own_iteration(queryset) or has_own_iterable(queryset):
         by_block = partial(_builder_by_block, plan, queryset, opened, positioner, fetch, sizes)
         if has_own_iteration(queryset):
@@ -55,12 +55,12 @@ def builder(
             opened,
             fetch,
             sizes,
-            whole_chunks=plan.whole_chunks,
+            is_chunked=plan.is_chunked,
             by_block=by_block,
             positioner=positioner,
             start=plan.after,
         )
-    return block_builder(queryset, opened, fetch, sizes, whole_chunks=plan.whole_chunks)
+    return block_builder(queryset, opened, fetch, sizes, is_chunked=plan.is_chunked)
 
 
 class IterableBuilder:
@@ -79,7 +79,7 @@ class IterableBuilder:
         fetch: Fetch,
         sizes: FixedSize,
         *,
-        whole_chunks: bool,
+        is_chunked: bool,
         by_block: partial[BlockBuilder],
         positioner: Positioner | None,
         start: Position | None,
@@ -88,7 +88,7 @@ class IterableBuilder:
         self._compiler = opened.compiler
         self._fetch = fetch
         self._sizes = sizes
-        self._takes_chunks = whole_chunks or bool(prefetch_lookups(queryset))
+        self._takes_chunks = takes_whole_chunks(queryset, is_chunked=is_chunked)
         self._make_by_block = by_block
         self._by_block: BlockBuilder | None = None
         self._positioner = positioner

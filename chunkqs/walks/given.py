@@ -6,21 +6,20 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from ..django_internals.compiler import Block
-from ..keyset.ranges import Position
 
 
 class Given(NamedTuple):
-    """The items that the caller was given last."""
+    """The items that the caller was given last, and the raw row (or its Place) of each."""
 
-    before: Position | None
-    """The position of the last row given before that."""
+    before: Any
+    """The raw row of the last item given before these."""
     items: Iterator[Any]
     """A list's iterator: how many are left in it tells the position, at no cost per row."""
     length: int
-    block: Block = []
+    block: Block
     """The raw row of each of the items, in case some of them are left."""
-    last: Any = None
-    """The raw row after which the next items come, if there is any."""
+    last: Any
+    """The raw row after which the next items come."""
 
     @property
     def left(self) -> int:
@@ -29,17 +28,20 @@ class Given(NamedTuple):
         return left
 
     @property
-    def is_untouched(self) -> bool:
-        """Whether there are items, and the caller has taken none."""
-        return 0 < self.left == self.length
-
-    @property
-    def last_raw_row(self) -> Any:
+    def raw_row(self) -> Any:
         """The raw row of the item that the caller took last."""
         left = self.left
-        return self.block[self.length - left - 1] if left else self.last
+        if not left:
+            return self.last
+        taken = self.length - left
+        return self.block[taken - 1] if taken else self.before
 
     def drop(self) -> None:
         """Leave nothing to be taken."""
         for _ in self.items:
             pass
+
+
+def nothing_after(raw_row: Any) -> Given:
+    """Return no items, which come after a raw row."""
+    return Given(raw_row, iter(()), 0, [], raw_row)

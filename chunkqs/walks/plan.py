@@ -44,7 +44,7 @@ class Plan(ABC):
     keyset: Keyset | None = None
     after: Position | None = None
     until: Position | None = None
-    whole_chunks: bool = False
+    is_chunked: bool = False
     """Whether the caller gets the rows a chunk at a time, so that they are built so."""
     throttle: Throttle | None = None
     """Says how long to wait before each chunk."""
@@ -154,16 +154,16 @@ class StreamPlan(Plan):
         try:
             keyset = keyset_of(self.queryset)
         except KeysetError:
-            return replace(self, sizing=sizing, whole_chunks=True)
+            return replace(self, sizing=sizing, is_chunked=True)
         # In the order as it is written: one cursor needs no index that serves it.
         ordered = keyset.filter(None, None, connections[planning_alias(self.queryset)])
-        return replace(self, sizing=sizing, whole_chunks=True, keyset=keyset, queryset=ordered)
+        return replace(self, sizing=sizing, is_chunked=True, keyset=keyset, queryset=ordered)
 
     def exported(self, copy: CopyFormat) -> Plan:
         return replace(
             self,
             queryset=rows_of(self.queryset, as_text=copy.is_text),
-            whole_chunks=True,
+            is_chunked=True,
             copy=copy,
         )
 
@@ -200,7 +200,7 @@ class KeysetPlan(Plan):
             look_up_end=self.bounded,
             goes_on=partial(warn_of_missing_index, keyset, connection),
         )
-        return OpenSource(source, query.compiler, retries), query.position
+        return OpenSource(source, query.compiler, retries if self.retries else None), query.position
 
     def rows(self) -> QuerySet[Any, Any]:
         return self.between(self.after, self.until)
@@ -222,9 +222,9 @@ class KeysetPlan(Plan):
         return replace(self, queryset=keyset.queryset, keyset=keyset, after=None, until=None)
 
     def chunked(self, sizing: Sizing) -> Plan:
-        return replace(self, sizing=sizing, whole_chunks=True)
+        return replace(self, sizing=sizing, is_chunked=True)
 
     def exported(self, copy: CopyFormat) -> Plan:
         callers = self.needed_keyset()
         keyset = replace(callers, source=rows_of(callers.source, as_text=copy.is_text))
-        return replace(self, queryset=keyset.queryset, keyset=keyset, whole_chunks=True)
+        return replace(self, queryset=keyset.queryset, keyset=keyset, is_chunked=True)

@@ -1,4 +1,4 @@
-"""Build the rows of a block: how many at a time, and what happens to an error among them."""
+"""Build the rows of a block, and keep an error among them until the rows before it are taken."""
 
 from __future__ import annotations
 
@@ -13,17 +13,13 @@ from django.db import Error, connections
 from django.db.models import QuerySet
 
 from ..django_internals.compiler import Block
-from ..django_internals.models import tracks_peers
-from ..django_internals.queries import prefetch_lookups
 from ..hydration.hydrator import hydrator
 from ..sources.sizing import FixedSize
 from ..sources.stream import OpenSource
 from .prefetching import prefetch
+from .rows_at_once import rows_at_once, takes_whole_chunks
 
 Hydrate = Callable[[Block], list[Any]]
-
-#: Hydrate 100 rows at a time: they stay in the CPU cache and don't trigger a collection.
-ROWS_AT_ONCE = 100
 
 
 class Built(NamedTuple):
@@ -99,22 +95,22 @@ def block_builder(
     fetch: Fetch,
     sizes: FixedSize,
     *,
-    whole_chunks: bool,
+    is_chunked: bool,
 ) -> BlockBuilder:
     """Return what builds rows as Django does, by code that is generated for them.
 
-    All rows of a chunk are built together where it is handed over as such, is prefetched for,
-    or its rows are each other's peers. After a transient error they are built again.
+    After a transient error they are built again.
     """
     if opened.is_written:
         return BlockBuilder(_as_written, fetch, sizes, sys.maxsize)
     hydrate = hydrator(queryset, opened.compiler)
-    if whole_chunks or prefetch_lookups(queryset) or tracks_peers(queryset):
-        build, at_once = partial(_build_together, hydrate=hydrate, queryset=queryset), sys.maxsize
+    if takes_whole_chunks(queryset, is_chunked=is_chunked):
+        build = partial(_build_together, hydrate=hydrate, queryset=queryset)
     else:
         driver: Any = connections[queryset.db]
         passing = (Error, driver.Database.Error)
-        build, at_once = partial(_build_apart, hydrate=hydrate, passing=passing), ROWS_AT_ONCE
+        build = partial(_build_apart, hydrate=hydrate, passing=passing)
+    at_once = rows_at_once(queryset, opened.compiler, is_chunked=is_chunked)
     return BlockBuilder(repeated(build, opened), fetch, sizes, at_once)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import os
 from collections.abc import Callable, Iterator
 from enum import Enum
@@ -22,13 +21,11 @@ from ..sources.cursor import Source
 from ..sources.pacing import Pacing
 from ..sources.running_query import RunningQuery
 from ..sources.sizing import FixedSize, row_bound
-from .cancelling import cancel_until_noticed
+from .cancelling import Turn
 from .foreign import builder
-from .given import Given
+from .given import Given, nothing_after
 from .plan import Plan, Positioner
 from .row_builder import Builder, Built
-
-logger = logging.getLogger("chunkqs")
 
 
 class State(Enum):
@@ -59,14 +56,13 @@ class Walk:
         self._plan = plan
         self._as_items = items
         self._lock = RLock()
-        self._is_advancing = False
-        self._cancelling = RLock()
+        self._turn = Turn()
         self._state = State.GOING
         self._source: Source | None = None
         self._builder: Builder | None = None
         self._process = os.getpid()
         self._opening = RunningQuery()
-        self._given = Given(plan.after, iter(()), 0)
+        self._given = nothing_after(Place(plan.after))
         self.number = -1
         """The number of the chunk at hand, from 0."""
         self.is_written = False
@@ -93,20 +89,17 @@ class Walk:
     @property
     def before(self) -> Position | None:
         """The position of the last row before those that were handed out last."""
-        return self._given.before
+        return self.position_of(self._given.before)
 
     @property
     def position(self) -> Position | None:
         """The position of the last row that was handed out."""
-        given = self._given
-        if self._positioner is None or given.is_untouched:
-            return given.before
-        return self.position_of(given.last_raw_row)
+        return self.position_of(self._given.raw_row)
 
     def position_of(self, raw_row: Any) -> Position | None:
         """Return where a raw row stands, if the rows have positions."""
-        if self._positioner is None or raw_row is None:
-            return self.before
+        if self._positioner is None:
+            return self._plan.after
         return raw_row.position if isinstance(raw_row, Place) else self._positioner(raw_row)
 
     def advance(self) -> Iterator[Any] | None:
@@ -122,7 +115,7 @@ class Walk:
         with self._lock:  # wait for the thread that advances
             if self._given.left:
                 return self._given.items
-            if self._is_advancing:
+            if self._turn.is_going_on:
                 raise RuntimeError(
                     "The rows of this walk were asked for while they are being built. Begin "
                     "another iter() for an inner loop."
@@ -157,9 +150,9 @@ class Walk:
 
     def _advance(self) -> Iterator[Any] | None:
         try:
-            self._is_advancing = True
+            self._turn.begin()
             # Only the caller holds the rows while the next ones are on their way.
-            self._given = Given(self.position, iter(()), 0)
+            self._given = nothing_after(self._given.last)
             self._given, is_end = self._next_given()
         except BaseException as error:
             self._end(State.FAILED)
@@ -171,23 +164,23 @@ class Walk:
                 self._end(State.COMPLETE)
             return None if is_end else self._given.items
         finally:
-            with self._cancelling:  # a request that is on its way must not meet another query
-                self._is_advancing = False
+            self._turn.end()
             if self._state is not State.GOING:
                 self._release()
 
     def _next_given(self) -> tuple[Given, bool]:
         """Build what the caller gets next."""
-        before = self._given.before
         built = (self._builder or self._open()).next()
+        before = self._given.last
         if built is None:
-            return Given(before, iter(()), 0), True
+            return self._given, True
         self.number += 1
         items = self._as_items(self, built)
         # Rows that are not one for each raw row have no places among them.
         is_aligned = len(built.block) == len(items)
         block = built.block if is_aligned else [Place(UNKNOWN)] * len(items)
-        return Given(before, iter(items), len(items), block, built.last), False
+        last = before if built.last is None else built.last
+        return Given(before, iter(items), len(items), block, last), False
 
     def _fetch(self) -> Block:
         """Fetch the next block."""
@@ -196,6 +189,8 @@ class Walk:
         if not self.is_going:  # ended from elsewhere while the source was opened
             self._refuse_early_end()
             return []
+        # The next block may be read in another way, its raw rows with other key values.
+        self._given = nothing_after(Place(self.position))
         self._sizes.next_turn(self._pacing.wait() if self._pacing else 0.0)
         block = self._source.fetch(self._sizes.rows)
         if block:
@@ -243,25 +238,14 @@ class Walk:
             # The thread that advances will notice. It need not wait for its query.
             self._end(state)
             if os.getpid() == self._process:
-                cancel_until_noticed(self._send_cancel)
+                self._turn.cancel(lambda: self._source or self._opening, self._errors)
             return
         try:
             self._end(state)
-            if not self._is_advancing:
+            if not self._turn.is_going_on:
                 self._release()
         finally:
             self._lock.release()
-
-    def _send_cancel(self) -> bool:
-        """Ask the server to end the query that another thread waits for; False if none waits."""
-        failures: tuple[type[Exception], ...] = (*self._errors, OSError)
-        with self._cancelling:
-            if self._is_advancing:
-                try:
-                    (self._source or self._opening).cancel()
-                except failures as error:
-                    logger.debug("Could not cancel the query of a walk: %s", error)
-            return self._is_advancing
 
     def _end(self, state: State) -> None:
         if self._state is State.GOING:
@@ -270,7 +254,7 @@ class Walk:
     def _release(self) -> None:
         """Let go of the rows and the source. What is left of the rows is not handed out."""
         given = self._given
-        self._given = Given(self.position, iter(()), 0)
+        self._given = nothing_after(Place(self.position))
         given.drop()
         self._forget_built()
         self._builder = None  # it holds this walk, by what fetches for it

@@ -1,0 +1,32 @@
+"""How many rows are built at a time: a whole chunk, or a few."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from django.db.models import QuerySet
+
+from ..django_internals.models import SQLCompiler, is_of_models, tracks_peers
+from ..django_internals.queries import prefetch_lookups
+
+#: Hydrate 100 instances at a time: they stay in the CPU cache and don't trigger a collection.
+INSTANCES = 100
+#: A dictionary or a tuple is one new object, or none where it is the raw row itself.
+VALUES = 500
+
+
+def takes_whole_chunks(queryset: QuerySet[Any, Any], *, is_chunked: bool) -> bool:
+    """Return whether all rows of a chunk are built together.
+
+    They are where it is handed over as such, where it is prefetched for, and where its rows
+    fetch deferred values for each other.
+    """
+    return is_chunked or bool(prefetch_lookups(queryset)) or tracks_peers(queryset)
+
+
+def rows_at_once(queryset: QuerySet[Any, Any], compiler: SQLCompiler, *, is_chunked: bool) -> int:
+    """Return how many rows to build at a time."""
+    if takes_whole_chunks(queryset, is_chunked=is_chunked):
+        return sys.maxsize
+    return INSTANCES if is_of_models(compiler) else VALUES
