@@ -110,7 +110,7 @@ def block_builder(
         driver: Any = connections[queryset.db]
         passing = (Error, driver.Database.Error)
         build = partial(_build_apart, hydrate=hydrate, passing=passing)
-    at_once = rows_at_once(queryset, opened.compiler, is_chunked=is_chunked)
+    at_once = rows_at_once(queryset, is_chunked=is_chunked)
     return BlockBuilder(repeated(build, opened), fetch, sizes, at_once)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db.models import QuerySet
 
-from ..django_internals.models import SQLCompiler, is_of_models, tracks_peers
+from ..django_internals.models import ModelIterable, iterable_class_of, tracks_peers
 from ..django_internals.queries import prefetch_lookups
 
 #: Hydrate 100 instances at a time: they stay in the CPU cache and don't trigger a collection.
@@ -25,8 +25,8 @@ def takes_whole_chunks(queryset: QuerySet[Any, Any], *, is_chunked: bool) -> boo
     return is_chunked or bool(prefetch_lookups(queryset)) or tracks_peers(queryset)
 
 
-def rows_at_once(queryset: QuerySet[Any, Any], compiler: SQLCompiler, *, is_chunked: bool) -> int:
+def rows_at_once(queryset: QuerySet[Any, Any], *, is_chunked: bool) -> int:
     """Return how many rows to build at a time."""
     if takes_whole_chunks(queryset, is_chunked=is_chunked):
         return sys.maxsize
-    return INSTANCES if is_of_models(compiler) else VALUES
+    return INSTANCES if issubclass(iterable_class_of(queryset), ModelIterable) else VALUES
