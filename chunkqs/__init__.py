@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .chunk import Chunk
-from .division import parallel, partition, partitions
+from .division_methods import parallel, partition, partitions
 from .errors import (
     ChunkqsError,
     InvalidPosition,

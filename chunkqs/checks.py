@@ -12,10 +12,10 @@ from django.db import Error, connections, models
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from .databases import database_of
-from .databases.engines import refuse_unknown_engine
+from .databases.known_engines import refuse_unknown_engine
 from .databases.session import SessionMismatch
-from .django_internals.fetching import gives_querysets_of
 from .django_internals.pools import pool_size
+from .django_internals.reads_into_memory import gives_querysets_of
 from .keyset.indexes import ORDERED
 from .queryset import ChunkedManagerMixin, ChunkedQuerySetMixin
 from .settings import ChunkqsSettings, chunkqs_settings

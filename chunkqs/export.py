@@ -15,7 +15,7 @@ from .exports.csv import CsvFormat
 from .exports.ndjson import NdjsonFormat
 from .exports.rows import labels_of, rows_of
 from .lazy import Lazy
-from .walks.export import ExportWalk, Writer
+from .walks.export_walk import ExportWalk, Writer
 from .walks.plan import Plan
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def arrow_reader(plan: Plan, dictionaries: bool) -> pa.RecordBatchReader:
     form, copy = _arrow_format(plan, "arrow", dictionaries=dictionaries)
     import pyarrow as pa
 
-    from .walks.arrow import batches
+    from .walks.arrow_walk import batches
 
     connection = connections[plan.queryset.db]
     rows = batches(plan.exported(copy), form, connection)

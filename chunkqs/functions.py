@@ -29,9 +29,9 @@ from .keyset.keyset import Keyset, Position, keyset_of
 from .keyset.tokens import decode
 from .lazy import LazyChunks, LazyRows
 from .settings import chunkqs_settings
-from .sources.pacing import Throttle
 from .sources.sizing import MAX_BYTES, Sizing
 from .sources.stream import Wishes
+from .sources.throttling import Throttle
 from .walks.plan import KeysetPlan, StreamPlan
 
 Row = TypeVar("Row")

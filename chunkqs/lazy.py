@@ -18,12 +18,12 @@ from .arguments import checked_chunk_size, checked_seconds, one_size, refuse_bot
 from .chunk import Chunk
 from .databases.estimates import estimate
 from .django_internals.queries import STATE_THAT_FORMS_READ
-from .exportable import Exportable
+from .export_methods import Exportable
 from .progress import Progress
-from .walks.ascending import AscendingIndexes
-from .walks.begun import BegunWalks, interrupt
 from .walks.iterators import AsyncWalkIterator, WalkIterator, rows_themselves
+from .walks.open_walks import BegunWalks, interrupt
 from .walks.plan import Plan
+from .walks.rows_by_index import AscendingIndexes
 from .walks.walk import Walk
 
 Row = TypeVar("Row")

@@ -11,14 +11,14 @@ from collections.abc import Callable, Iterable
 from concurrent.futures import Executor
 from typing import TYPE_CHECKING, Any, TypeVar, overload
 
-from . import division, functions
+from . import division_methods, functions
 from .chunk import Chunk
 from .functions import Queries
 from .lazy import LazyChunks, LazyRows
-from .parallel.results import ParallelResults
+from .parallel.parent import ParallelResults
 from .partitions.partition import Partition
-from .sources.pacing import Throttle
 from .sources.sizing import MAX_BYTES
+from .sources.throttling import Throttle
 
 Row = TypeVar("Row")
 Result = TypeVar("Result")
@@ -84,6 +84,6 @@ else:
         stream = functions.stream
         keyset_iter = functions.keyset_iter
         chunks = functions.chunks
-        partitions = division.partitions
-        partition = division.partition
-        parallel = division.parallel
+        partitions = division_methods.partitions
+        partition = division_methods.partition
+        parallel = division_methods.parallel

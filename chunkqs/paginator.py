@@ -14,7 +14,7 @@ from .errors import InvalidPosition
 from .functions import Queries, stream
 from .hydration.hydrator import hydrator
 from .keyset.keyset import Keyset, Position, keyset_of
-from .keyset.page import PageQuery
+from .keyset.page_statement import PageQuery
 from .keyset.tokens import decode, encode
 from .sources.keyset import KeysetSource
 from .sources.retries import Retries

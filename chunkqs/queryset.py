@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Protocol, Self, overload
 
 from django.db import models
 
-from .caller import warn
-from .django_internals.fetching import NoticesWholeResults
+from .callers_line import warn
+from .django_internals.reads_into_memory import NoticesWholeResults
 from .errors import LargeResultWarning
 from .methods import ChunkedMethods
 from .partitions.partition import Partition

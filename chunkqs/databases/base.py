@@ -16,12 +16,12 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.utils import CursorWrapper
 
 from ..django_internals.compiler import Statement
+from ..django_internals.execute_sql import execute
 from ..django_internals.values import Conversion
-from ..django_internals.watchers import execute
 from .answers import CopyFormat, CopyReader, Explanation, RepeatedWork, Scope, TransientError
 from .distribution import Distribution, Step
 from .features import Features
-from .transport import VALUE, Transport
+from .value_transport import VALUE, Transport
 
 if TYPE_CHECKING:
     from django.db.models.sql.compiler import SQLCompiler

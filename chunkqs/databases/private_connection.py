@@ -21,8 +21,8 @@ from ..django_internals.connections import close_apart, connect_apart
 from . import database_of
 from .answers import Explanation
 from .base import Database
-from .engines import refuse_unknown_engine
-from .inherited import INHERITED
+from .inherited_by_forks import INHERITED
+from .known_engines import refuse_unknown_engine
 from .private_limit import places
 from .session import NoRoom, Refusal, Session, SessionMismatch, errors_as_mismatch
 

@@ -11,7 +11,7 @@ from django.db.backends.utils import CursorWrapper
 from ..django_internals.compiler import Statement
 from .answers import RepeatedWork, TransientError
 from .base import Database
-from .transport import Transport
+from .value_transport import Transport
 
 SQLITE_BUSY = 5
 #: What is selected as an expression comes as it is stored.

@@ -23,7 +23,7 @@ from django.db.models.sql.constants import MULTI
 from django.db.models.sql.query import Query
 
 from .compiler import Block, selected_width
-from .fetching import NoticesWholeResults
+from .reads_into_memory import NoticesWholeResults
 
 #: The iterable classes that Django's own methods give a queryset.
 STOCK = {

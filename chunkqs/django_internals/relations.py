@@ -15,7 +15,7 @@ from django.db import router
 from django.db.models import Model
 from django.db.models.fields.related_descriptors import ForwardManyToOneDescriptor
 
-from .construction import Assignment, assignment_of
+from .instance_construction import Assignment, assignment_of
 from .models import cache_name_of
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from .documents import Document
+from .copy_text import PLAIN, TEXTS, writer_of
+from .json_documents import Document
 from .lines import Lines
-from .text import PLAIN, TEXTS, writer_of
-from .writers import Writers
+from .writers_by_type import Writers
 
 #: What a cell begins with that a spreadsheet would run: also as full-width characters.
 FORMULA_STARTS = "=+-@\t\r\n\uff0b\uff0d\uff1d\uff20"

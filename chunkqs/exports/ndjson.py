@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from .documents import Document, json_text, quoted
+from .copy_text import PLAIN, float_text, writer_of
+from .json_documents import Document, json_text, quoted
 from .lines import Lines
-from .text import PLAIN, float_text, writer_of
-from .writers import Writers
+from .writers_by_type import Writers
 
 
 class NdjsonFormat(Lines):

@@ -27,7 +27,7 @@ from ..django_internals.values import names_of_values as column_names
 from ..hydration.codegen import Hydrate
 from ..hydration.columns import SelectedColumns
 from ..hydration.hydrator import WRITERS, each
-from .documents import Document, document_of
+from .json_documents import Document, document_of
 
 
 class RowIterable(ValuesListIterable):  # type: ignore[type-arg]

@@ -39,7 +39,7 @@ from weakref import finalize, ref
 from django.db.models import DEFERRED
 
 from ..django_internals.compiler import Block
-from ..django_internals.construction import Assignment, from_db_of
+from ..django_internals.instance_construction import Assignment, from_db_of
 from ..django_internals.models import ModelState
 from ..django_internals.relations import KnownRelation
 from .columns import SelectedColumns

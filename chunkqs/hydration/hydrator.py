@@ -13,7 +13,7 @@ from typing import Any
 from django.db.models import QuerySet
 
 from ..django_internals.compiler import Block, iterate_block
-from ..django_internals.construction import assignment_of, is_unpatched
+from ..django_internals.instance_construction import assignment_of, is_unpatched
 from ..django_internals.models import (
     FlatValuesListIterable,
     ModelIterable,

@@ -13,7 +13,7 @@ from django.db.models.functions import Coalesce, Length, Lower, Trim, Upper
 from django.db.models.sql.compiler import SQLCompiler
 
 from ..databases.base import Database
-from ..databases.transport import Transport
+from ..databases.value_transport import Transport
 from ..django_internals.expressions import Col, field_of
 from ..django_internals.queries import QueryInfo
 from .fingerprint import fingerprint

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from ..databases.transport import Transport
+from ..databases.value_transport import Transport
 from ..django_internals.compiler import (
     Block,
     Statement,
@@ -20,11 +20,11 @@ from ..django_internals.expressions import Col, is_known
 from ..django_internals.queries import without_lock
 from .block_check import check_block
 from .keyset import Keyset
-from .lessons import Lessons
 from .nullability import HasNoNulls
 from .predicates import InScope, at, between, of_segment, until
 from .ranges import Position, Segment, segments
-from .template import Open, Template, filled, nulls, slots
+from .reading import Lessons
+from .statement_template import Open, Template, filled, nulls, slots
 from .union import KeysetUnion
 from .walk_errors import unsendable
 

@@ -15,8 +15,8 @@ from ..databases import database_of
 from ..django_internals.expressions import Col, field_of, flattened, returns_rows, unfold
 from ..django_internals.queries import QueryInfo
 from ..errors import KeysetError
-from .aggregates import depends_on_order, gathered
 from .columns import KeyColumn, name_of
+from .unstable_aggregates import depends_on_order, gathered
 
 ADVICE = " Use stream(), which needs no order."
 #: Fields of types that cannot be compared, by class name.

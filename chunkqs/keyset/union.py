@@ -8,16 +8,16 @@ from typing import Any
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import QuerySet
 
-from ..databases.transport import VALUE
+from ..databases.value_transport import VALUE
 from ..django_internals.compiler import Compiled, Extra, Statement, fetched_width
 from ..django_internals.conditions import restrict
 from .columns import KeyColumn, KeyValue
 from .keyset import Keyset
-from .lessons import Lessons
 from .predicates import separately_between
 from .ranges import Segment
+from .reading import Lessons
 from .select import KeysetSelect
-from .template import LIMIT
+from .statement_template import LIMIT
 
 NULLS = {None: "", True: " NULLS FIRST", False: " NULLS LAST"}
 

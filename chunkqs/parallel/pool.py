@@ -25,7 +25,7 @@ from django.db import NotSupportedError, connections
 
 from ..errors import WorkerDied
 from ..keyset.keyset import Keyset
-from .job import Job, Outcome, Task, unpickled
+from .worker import Job, Outcome, Task, unpickled
 
 #: Seconds that a worker has to end when it is asked to.
 PATIENCE = 5.0

@@ -18,7 +18,7 @@ from .null_check import NullCheck
 from .order_check import INCOMPARABLE, OrderCheck
 from .retries import Retries
 from .running_query import RunningQuery
-from .stock import Stock
+from .several_chunks_at_once import Stock
 
 #: How often the first chunk is read before a row that is not at its own position is an error: it
 #: may have been deleted in between.

@@ -29,7 +29,7 @@ from .read_ahead import ReadAheadSource
 from .retries import Retries
 from .running_query import RunningQuery
 from .sizing import Sizing, row_bound, row_bytes
-from .slow_start import SlowStart
+from .slow_start_warning import SlowStart
 
 logger = logging.getLogger("chunkqs")
 

@@ -10,7 +10,7 @@ from typing import Any, Generic, Self, TypeVar, cast
 
 from asgiref.sync import sync_to_async
 
-from ..caller import callers_line, waiting, warn
+from ..callers_line import callers_line, waiting, warn
 from ..django_internals.responses import close_when_client_leaves, is_read_by_response
 from ..errors import LargeResultWarning
 from .row_builder import Built

@@ -16,19 +16,19 @@ from ..databases.answers import CopyFormat
 from ..django_internals.routing import planning_alias
 from ..errors import KeysetError
 from ..exports.rows import rows_of
-from ..hydration.origins import UNKNOWN
 from ..keyset.keyset import Keyset, keyset_of
 from ..keyset.query import KeysetQuery
 from ..keyset.ranges import Position
 from ..keyset.tokens import encode
 from ..sources.column_types import read_types
-from ..sources.copy_stream import CopyStream
+from ..sources.copy_or_stream import CopyStream
 from ..sources.keyset import KeysetSource
-from ..sources.pacing import Throttle
 from ..sources.retries import Retries
 from ..sources.running_query import RunningQuery
 from ..sources.sizing import Sizing
 from ..sources.stream import OpenSource, Stream, Wishes
+from ..sources.throttling import Throttle
+from .foreign_positions import UNKNOWN
 from .missing_index import warn_of_missing_index
 
 #: Where a raw row stands in the order of a walk.

@@ -11,19 +11,19 @@ from weakref import WeakSet
 
 from django.db import Error, connections
 
-from ..databases.inherited import INHERITED
+from ..databases.inherited_by_forks import INHERITED
 from ..databases.reconnection import close_if_busy
 from ..django_internals.compiler import Block
 from ..errors import StreamInterrupted
-from ..hydration.origins import UNKNOWN, Place
 from ..keyset.ranges import Position
 from ..sources.cursor import Source
-from ..sources.pacing import Pacing
 from ..sources.running_query import RunningQuery
 from ..sources.sizing import FixedSize, row_bound
+from ..sources.throttling import Pacing
 from .cancelling import Turn
-from .foreign import builder
-from .given import Given, nothing_after
+from .foreign_iterables import builder
+from .foreign_positions import UNKNOWN, Place
+from .given_items import Given, nothing_after
 from .plan import Plan, Positioner
 from .row_builder import Builder, Built
 

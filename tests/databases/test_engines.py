@@ -11,7 +11,7 @@ from django.db import connections
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.test import override_settings
 
-from chunkqs.databases.engines import refuse_unknown_engine
+from chunkqs.databases.known_engines import refuse_unknown_engine
 from chunkqs.databases.session import SessionMismatch
 
 pytestmark = pytest.mark.database("postgresql", "mysql")

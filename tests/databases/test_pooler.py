@@ -11,7 +11,7 @@ from django.db import connections
 
 from chunkqs import SlowStartWarning, stream
 from chunkqs.databases.session import NoRoom
-from chunkqs.sources import slow_start
+from chunkqs.sources import slow_start_warning
 from tests.support.models import Event
 from tests.support.pgbouncer import Pgbouncer
 from tests.support.private import open_for, run, second_alias
@@ -61,7 +61,7 @@ def test_a_pool_of_one_has_no_room_for_a_private_connection(pool_of_one: str) ->
 
 
 def test_a_loop_that_queries_does_not_wait_for_its_own_stream(pool_of_one: str) -> None:
-    slow_start.forget()
+    slow_start_warning.forget()
     seen = 0
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", SlowStartWarning)

@@ -14,7 +14,7 @@ from django.db.models.sql.compiler import SQLCompiler
 from django.test.utils import CaptureQueriesContext
 
 from chunkqs import stream
-from chunkqs.django_internals.watchers import is_watched
+from chunkqs.django_internals.execute_sql import is_watched
 from tests.support.models import Event
 from tests.support.rows import make
 

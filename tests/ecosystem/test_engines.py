@@ -113,7 +113,7 @@ def test_an_exhausted_pool_of_gevents_keeps_the_stream_where_it_is(
 def test_tenants_are_not_vouched_for_by_an_engine_on_top_of_theirs(rows: None) -> None:
     pytest.importorskip("django_tenants", exc_type=ImportError)
     with second_alias(ENGINE="django_tenants.postgresql_backend") as connection:
-        from chunkqs.databases.engines import refuse_unknown_engine
+        from chunkqs.databases.known_engines import refuse_unknown_engine
         from chunkqs.databases.session import SessionMismatch
 
         with pytest.raises(SessionMismatch, match="_cursor"):

@@ -28,7 +28,7 @@ def test_resume_goes_on_where_it_was_interrupted(
     path = tmp_path / f"events.{form}"
     options = ["--resume", "--order-by=-created_at"]
     with monkeypatch.context() as patch:
-        patch.setattr("chunkqs.walks.export.PART_BYTES", 2000)
+        patch.setattr("chunkqs.walks.export_walk.PART_BYTES", 2000)
         fail_after(parts, patch)
         with pytest.raises(ZeroDivisionError):
             export(path, *options)
@@ -64,7 +64,7 @@ def test_resume_refuses_to_go_on_with_another_export(
 def interrupted(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave what an export in small parts has written after the fourth."""
     with monkeypatch.context() as patch:
-        patch.setattr("chunkqs.walks.export.PART_BYTES", 2000)
+        patch.setattr("chunkqs.walks.export_walk.PART_BYTES", 2000)
         fail_after(4, patch)
         with pytest.raises(ZeroDivisionError):
             export(path, "--resume")
@@ -86,7 +86,7 @@ def test_an_interrupt_between_a_part_and_its_note_repeats_no_row(
         note(self, position)
 
     with monkeypatch.context() as patch:
-        patch.setattr("chunkqs.walks.export.PART_BYTES", 2000)
+        patch.setattr("chunkqs.walks.export_walk.PART_BYTES", 2000)
         patch.setattr(ExportFile, "note", interrupting)
         with pytest.raises(CommandError, match="Interrupted") as raised:
             export(path, "--resume")

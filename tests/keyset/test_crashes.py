@@ -11,7 +11,7 @@ from django.db.models.expressions import Col, RawSQL
 from django.test.utils import CaptureQueriesContext
 
 from chunkqs import chunks, keyset_iter
-from chunkqs.keyset.template import MANY_ROWS
+from chunkqs.keyset.statement_template import MANY_ROWS
 from tests.support.exactness.oracle import Oracle
 from tests.support.keysets import fill
 from tests.support.models import Article, Author, Category, Checked, Nullable, Ranked, User

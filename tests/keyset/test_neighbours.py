@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 
 from chunkqs import KeysetError, chunks, keyset_iter
 from chunkqs.databases import database_of
-from chunkqs.databases.transport import Transport
+from chunkqs.databases.value_transport import Transport
 from chunkqs.keyset import total_order
 from tests.support.models import Ranked
 

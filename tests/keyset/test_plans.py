@@ -16,9 +16,9 @@ from django.db.models.functions import Lower
 
 from chunkqs.django_internals.compiler import Statement, compile_select
 from chunkqs.keyset.keyset import keyset_of
-from chunkqs.keyset.page import PageQuery
+from chunkqs.keyset.page_statement import PageQuery
 from chunkqs.keyset.query import KeysetQuery
-from chunkqs.keyset.template import Open
+from chunkqs.keyset.statement_template import Open
 from tests.support.databases import analyze
 from tests.support.models import Deep, DeepPart
 

@@ -12,8 +12,8 @@ import pytest
 
 from chunkqs import WorkerDied
 from chunkqs.parallel import pool
-from chunkqs.parallel.job import Task
 from chunkqs.parallel.pool import WorkerPool
+from chunkqs.parallel.worker import Task
 from tests.support import work_on_chunks as work
 from tests.support.keysets import pks
 from tests.support.models import Event

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 import chunkqs
 from chunkqs.keyset.keyset import keyset_of
-from chunkqs.partitions import planned
+from chunkqs.partitions import boundaries_by_statistics
 from tests.keyset.test_oracle import GROUPS, case, cases, relaxed
 from tests.support.keysets import fill, pks
 from tests.support.models import Ranked
@@ -70,7 +70,7 @@ def test_walks_over_the_partitions_are_the_ordered_result(
 @pytest.fixture
 def analyzed(groups: None, monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the planner know the few rows of these tables, and partitions go by that."""
-    monkeypatch.setattr(planned, "FEW_ROWS", 1)
+    monkeypatch.setattr(boundaries_by_statistics, "FEW_ROWS", 1)
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE tests_ranked")
 

@@ -12,7 +12,7 @@ from django.test.utils import CaptureQueriesContext
 
 from chunkqs.databases.distribution import Step
 from chunkqs.databases.postgresql.histograms import _steps
-from chunkqs.partitions import planned
+from chunkqs.partitions import boundaries_by_statistics
 from tests.support.keysets import pks
 from tests.support.models import Deep, DeepPart
 from tests.support.work import buffers
@@ -154,7 +154,7 @@ def coarse(request: pytest.FixtureRequest) -> Iterator[None]:
 def test_each_row_is_in_one_partition_whatever_the_statistics_say(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(planned, "FEW_ROWS", 1)
+    monkeypatch.setattr(boundaries_by_statistics, "FEW_ROWS", 1)
     queryset = ANY[name]()
     found = [pks(queryset.partition(partition)) for partition in queryset.partitions(60)]
     assert sum(found, []) == pks(queryset)

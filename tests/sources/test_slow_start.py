@@ -16,7 +16,7 @@ from django.test import override_settings
 
 from chunkqs import SlowStartWarning, stream
 from chunkqs.settings import MAX_PRIVATE_CONNECTIONS
-from chunkqs.sources import slow_start
+from chunkqs.sources import slow_start_warning
 from tests.support.leftovers import Leftovers
 from tests.support.models import Event
 from tests.support.private import run
@@ -37,12 +37,12 @@ def rows(committed_db: None) -> None:
 @pytest.fixture
 def events(rows: None) -> Iterator[QuerySet[Event]]:
     """Yield a query that has no order to be read by, so that it is slow on MariaDB as well."""
-    slow_start.forget()
+    slow_start_warning.forget()
     connection.close()
     connection.ensure_connection()
     yield Event.objects.order_by("?")
     connection.close()
-    slow_start.forget()
+    slow_start_warning.forget()
 
 
 def warned(work: Callable[[], Any]) -> list[warnings.WarningMessage]:

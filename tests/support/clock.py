@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from chunkqs import throttles
-from chunkqs.sources import pacing, sizing
+from chunkqs.sources import sizing, throttling
 
 
 class Clock:
@@ -29,6 +29,6 @@ class Clock:
 def install(monkeypatch: pytest.MonkeyPatch) -> Clock:
     """Let what a walk measures and waits go by a clock of the test's own."""
     clock = Clock()
-    for module in (throttles, pacing, sizing):
+    for module in (throttles, throttling, sizing):
         monkeypatch.setattr(module, "time", clock)
     return clock

@@ -15,7 +15,7 @@ from django.db.models import QuerySet
 from chunkqs.keyset import tokens as positions
 from chunkqs.keyset.keyset import Keyset
 from chunkqs.keyset.query import KeysetQuery
-from chunkqs.keyset.template import Open
+from chunkqs.keyset.statement_template import Open
 from chunkqs.sources.column_types import read_types
 from tests.support.models import Owner, Ranked, State
 

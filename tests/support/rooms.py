@@ -27,7 +27,7 @@ ROOMS = [
     "django_internals",
 ]
 #: Modules of the face that every room may import: they import none themselves.
-EVERYWHERE = {"caller", "errors", "settings"}
+EVERYWHERE = {"callers_line", "errors", "settings"}
 INTERNALS = "django_internals"
 
 VENDORS = {"postgresql", "mysql", "mariadb", "sqlite", "oracle", "microsoft"}

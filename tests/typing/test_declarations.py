@@ -11,7 +11,7 @@ import pytest
 from django.db.models import QuerySet
 from django.db.models.manager import BaseManager
 
-from chunkqs import division, functions, methods, queryset
+from chunkqs import division_methods, functions, methods, queryset
 
 #: Methods of a QuerySet and its manager that return something other than a queryset.
 ENDS = {
@@ -99,5 +99,5 @@ def test_a_method_has_the_signature_of_its_function(name: str) -> None:
         return [ast.unparse(arguments) for arguments in own]
 
     assert signatures(declared(methods, "ChunkedMethods")) == signatures(
-        declared(functions) + declared(division)
+        declared(functions) + declared(division_methods)
     )

@@ -302,7 +302,7 @@ def test_a_range_of_another_column_than_the_orders_is_warned_of(
     monkeypatch.setattr("chunkqs.databases.postgresql.repeated_work.MANY_SKIPPED", 3_000)
     narrow = Indexed.objects.filter(d__lt=200)
     assert warned(narrow) == []  # few rows, which are read at once
-    monkeypatch.setattr("chunkqs.sources.stock.MOST_ROWS", 0)
+    monkeypatch.setattr("chunkqs.sources.several_chunks_at_once.MOST_ROWS", 0)
     (text,) = warned(narrow)
     assert "Order by the column that you filter a range of" in text
     assert warned(Indexed.objects.filter(d__lt=15_000)) == []

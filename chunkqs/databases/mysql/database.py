@@ -20,7 +20,7 @@ from ..answers import (
     TransientError,
 )
 from ..base import Database, Result
-from ..transport import VALUE, Transport
+from ..value_transport import VALUE, Transport
 from . import errors, server_load
 from .plan import read_plan
 from .repeated_work import repeated_work
@@ -32,7 +32,7 @@ from .sort_length import (
     sessions_sort_length,
     sort_bytes,
 )
-from .transports import ALL_CHARACTERS, DOUBLE, FLOAT, LIKELY, ColumnType, exact, sendable
+from .value_transports import ALL_CHARACTERS, DOUBLE, FLOAT, LIKELY, ColumnType, exact, sendable
 
 #: Account, role and database of a session.
 SCOPE = "concat_ws(' ', current_user(), current_role(), database())"

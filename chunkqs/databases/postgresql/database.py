@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from functools import cached_property
 from typing import Any
 
-from django.db import Error, transaction
+from django.db import Error
 from django.db.backends.utils import CursorWrapper
 from django.db.transaction import atomic, set_rollback
 
@@ -24,8 +24,8 @@ from ..answers import (
 )
 from ..base import Cursor, Database, Result
 from ..distribution import Distribution, Step
-from ..transport import Transport
-from . import errors, server_load
+from ..value_transport import Transport
+from . import errors, server_load, snapshot
 from .copy_statement import cells_of, copy_statement
 from .histograms import distributions, value_sql
 from .null_proofs import NOT_NULL
@@ -34,7 +34,7 @@ from .psycopg import Driver, driver_of
 from .repeated_work import repeated_work
 from .scope import read_scope
 from .session import PostgreSQLSession
-from .transports import (
+from .value_transports import (
     FIRST_OF_USER,
     FLOATS,
     LIKELY,
@@ -97,18 +97,11 @@ class PostgreSQL(Database):
 
     def export_snapshot(self) -> str:
         """Return the snapshot's name, which is good until the transaction ends."""
-        with self.connection.cursor() as cursor:
-            cursor.execute("SELECT pg_catalog.pg_export_snapshot()")
-            return str(cursor.fetchone()[0])
+        return snapshot.export_snapshot(self.connection)
 
-    @contextmanager
-    def joined_snapshot(self, name: str) -> Iterator[None]:
+    def joined_snapshot(self, name: str) -> AbstractContextManager[None]:
         """Begin a transaction and set its snapshot before its first query."""
-        alias = self.connection.alias
-        with transaction.atomic(using=alias, durable=True), self.connection.cursor() as cursor:
-            cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-            cursor.execute(f"SET TRANSACTION SNAPSHOT '{name}'")
-            yield
+        return snapshot.joined_snapshot(self.connection, name)
 
     def replication_lag(self) -> float:
         """Ask a replica how old the last transaction is that it has replayed, unless it has

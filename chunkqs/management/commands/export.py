@@ -21,8 +21,8 @@ from ...errors import ChunkqsError, KeysetError
 from ...export import Export
 from ...functions import keyset_iter, stream
 from ...lazy import LazyRows
-from ..conditions import condition
 from ..files import ExportFile, Outlet
+from ..filters import condition
 from ..progress import progress_bar
 
 FORMATS = ("csv", "ndjson", "parquet")

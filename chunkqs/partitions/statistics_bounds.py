@@ -11,7 +11,7 @@ from django.db.models.sql.compiler import SQLCompiler
 
 from ..databases import database_of
 from ..databases.distribution import Step
-from .quantiles import Place
+from .statistics_quantiles import Place
 
 OPPOSITES = {"<": ">=", "<=": ">", ">": "<=", ">=": "<"}
 

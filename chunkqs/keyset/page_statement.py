@@ -14,7 +14,7 @@ from ..django_internals.compiler import Extra, Statement
 from .columns import KeyColumn
 from .query import KeysetQuery
 from .ranges import Position
-from .template import LIMIT, Open, Template
+from .statement_template import LIMIT, Open, Template
 
 
 class PageQuery(KeysetQuery):

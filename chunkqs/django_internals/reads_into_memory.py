@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Any
 
-from ..caller import Line, callers_line, waiting
+from ..callers_line import Line, callers_line, waiting
 from ..settings import chunkqs_settings
 
 

@@ -24,10 +24,10 @@ from ..django_internals.iterables import (
 )
 from ..django_internals.models import iterable_class_of
 from ..exports.rows import RowIterable
-from ..hydration.origins import Origins, aligned
 from ..keyset.ranges import Position
 from ..sources.sizing import FixedSize
 from ..sources.stream import OpenSource
+from .foreign_positions import Origins, aligned
 from .plan import Plan, Positioner
 from .prefetching import prefetch
 from .row_builder import BlockBuilder, Builder, Built, Fetch, block_builder, repeated

@@ -10,9 +10,9 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 
 from ..django_internals.queries import without_lock
 from ..keyset.keyset import Keyset
-from .boundaries import Boundary, boundaries
+from .boundaries_by_index import Boundary, boundaries
+from .boundaries_by_statistics import planned
 from .partition import KeyRange, Partition
-from .planned import planned
 
 
 class SizedPartitions:

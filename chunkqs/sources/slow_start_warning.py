@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..caller import warn
+from ..callers_line import warn
 from ..databases.base import Database
 from ..databases.session import Refusal
 from ..errors import SlowStartWarning

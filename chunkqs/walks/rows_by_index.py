@@ -7,7 +7,7 @@ from itertools import islice
 from threading import RLock
 from typing import Any
 
-from .begun import current_place
+from .open_walks import current_place
 
 #: The index from which on a walk serves: the first rows alone are often all that is wanted.
 FIRST_SERVED = 2

@@ -23,9 +23,9 @@ from .django_internals.routing import planning_alias
 from .functions import Queries
 from .keyset.keyset import keyset_of
 from .lazy import LazyChunks
-from .parallel.results import ParallelResults, ParallelWishes
+from .parallel.parent import ParallelResults, ParallelWishes
 from .partitions.partition import KeyRange, Partition
-from .partitions.ranges import SizedPartitions, even_partitions
+from .partitions.partitioning import SizedPartitions, even_partitions
 
 Row = TypeVar("Row")
 Result = TypeVar("Result")

@@ -17,12 +17,12 @@ from ..databases.shared_snapshot import exported_snapshot
 from ..django_internals.routing import planning_alias
 from ..keyset.keyset import keyset_of
 from ..keyset.query import KeysetQuery
-from ..partitions.boundaries import boundaries
+from ..partitions.boundaries_by_index import boundaries
 from ..partitions.partition import KeyRange
 from ..sources.sizing import FixedSize, Sizing, row_bound
 from ..walks.missing_index import warn_of_missing_index
-from .job import Job, Outcome, Task, View, Walk, described_session, refusal
 from .pool import TASKS_EACH, WorkerPool, is_pool_broken, refuse_without_children
+from .worker import Job, Outcome, Task, View, Walk, described_session, refusal
 
 Result = TypeVar("Result")
 #: Lets queries see what the workers see.

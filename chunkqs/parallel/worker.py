@@ -18,7 +18,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import QuerySet
 
 from ..databases import database_of
-from ..databases.inherited import leave_inherited
+from ..databases.inherited_by_forks import leave_inherited
 from ..databases.private_connection import session_of
 from ..databases.session import SessionMismatch, errors_as_mismatch
 from ..databases.shared_snapshot import joined_snapshot

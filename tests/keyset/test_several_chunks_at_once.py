@@ -13,7 +13,7 @@ from django.db.models import QuerySet
 from django.test.utils import CaptureQueriesContext
 
 from chunkqs import chunks, keyset_iter
-from chunkqs.sources import stock
+from chunkqs.sources import several_chunks_at_once
 from tests.support.models import Indexed
 
 pytestmark = pytest.mark.database("postgresql")
@@ -57,7 +57,7 @@ def taken(queryset: QuerySet[Any, Any], **options: Any) -> tuple[int, int]:
 
 def test_a_range_is_read_by_its_own_index(monkeypatch: pytest.MonkeyPatch) -> None:
     at_once = taken(recent(), chunk_size=500)
-    monkeypatch.setattr(stock, "MOST_ROWS", 0)
+    monkeypatch.setattr(several_chunks_at_once, "MOST_ROWS", 0)
     by_chunk = taken(recent(), chunk_size=500)
     assert at_once[0] == by_chunk[0] == 3_000
     assert at_once[1] < by_chunk[1] / 5
@@ -87,7 +87,7 @@ def test_a_walk_goes_on_where_it_was_resumed() -> None:
 def test_an_estimate_that_is_wrong_loses_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     expected = list(recent().values_list("pk", flat=True))
     for limit in (50, 150, 1_000):
-        monkeypatch.setattr(stock.Stock, "most_rows", limit)
+        monkeypatch.setattr(several_chunks_at_once.Stock, "most_rows", limit)
         rows = keyset_iter(recent().values_list("pk", flat=True), chunk_size=100)
         assert list(iter(rows)) == expected
 
@@ -113,5 +113,5 @@ def test_large_ranges_and_large_rows_are_read_by_the_chunk(
 
     assert most_asked_for(recent()) == 10_000
     assert most_asked_for(recent(20_000)) == 101
-    monkeypatch.setattr(stock, "MOST_BYTES", 10_000)
+    monkeypatch.setattr(several_chunks_at_once, "MOST_BYTES", 10_000)
     assert most_asked_for(recent()) == 101

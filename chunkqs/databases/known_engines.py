@@ -6,7 +6,7 @@ from collections.abc import Collection
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from ..django_internals.engines import overrides
+from ..django_internals.wrapper_methods import overrides
 from ..settings import chunkqs_settings
 from .session import SessionMismatch
 

@@ -9,11 +9,11 @@ from typing import Any, Self
 from ..databases.answers import Scope
 from ..databases.base import Database
 from ..databases.null_proofs import TableColumn
-from ..databases.transport import Transport
+from ..databases.value_transport import Transport
 from ..django_internals.expressions import field_of
-from .aggregates import is_gathered
 from .columns import KeyColumn
 from .refusals import inexact
+from .unstable_aggregates import is_gathered
 
 #: How much further than needed to sort, as longer values will come.
 SORT_GROWTH = 4

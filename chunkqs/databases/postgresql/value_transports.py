@@ -6,7 +6,7 @@ literal is read as the type of the column that it is compared with.
 
 from __future__ import annotations
 
-from ..transport import VALUE, Transport, float_literal, interval_literal
+from ..value_transport import VALUE, Transport, float_literal, interval_literal
 
 #: bool, bytea, "char", name, int8, int2, int4, text, oid, bpchar, varchar, uuid.
 EXACT = {16, 17, 18, 19, 20, 21, 23, 25, 26, 1042, 1043, 2950}

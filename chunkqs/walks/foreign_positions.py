@@ -8,8 +8,8 @@ from typing import Any, NamedTuple
 
 from ..django_internals.compiler import Block
 from ..django_internals.models import SQLCompiler, is_of_models, loaded_model
-from .columns import SelectedColumns
-from .hydrator import each
+from ..hydration.columns import SelectedColumns
+from ..hydration.hydrator import each
 
 #: Raw rows to remember of those whose rows have not come out yet. An iterable class that
 #: builds rows of another kind takes the rows' positions away, never the memory.

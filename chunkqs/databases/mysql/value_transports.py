@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Any, NamedTuple
 
-from ..transport import VALUE, Transport
+from ..value_transport import VALUE, Transport
 
 #: Numbers of the protocol: integers, YEAR and DECIMAL; texts and bytes; dates and times.
 NUMBERS = {0, 1, 2, 3, 8, 9, 13, 246}

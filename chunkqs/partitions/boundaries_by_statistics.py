@@ -23,10 +23,10 @@ from ..errors import KeysetError
 from ..keyset.keyset import Keyset, Position, keyset_of
 from ..keyset.predicates import between
 from ..keyset.query import KeysetQuery
-from .boundaries import Boundary
-from .bounds import Bound, at, before, earlier_rows, until
-from .quantiles import Place, Quantiles
-from .weights import Weight, cuts, rows_between, weights
+from .boundaries_by_index import Boundary
+from .row_estimates import Weight, cuts, rows_between, weights
+from .statistics_bounds import Bound, at, before, earlier_rows, until
+from .statistics_quantiles import Place, Quantiles
 
 #: In tables of fewer rows the exact boundaries are found as fast.
 FEW_ROWS = 20_000
