@@ -9,7 +9,7 @@ from django.db.models import QuerySet
 
 from .django_internals.queries import unread
 from .errors import KeysetError
-from .keyset.ranges import Position
+from .keyset.ranges_after_position import Position
 from .walks.plan import Plan
 from .walks.row_builder import Built
 from .walks.walk import Walk

@@ -13,7 +13,7 @@ from pyarrow import csv
 
 from ..databases.answers import Reading
 from ..django_internals.values import FieldType
-from .copy_text import text_of
+from .values_as_text import text_of
 
 #: Digits of a decimal that Arrow keeps in 128 and in 256 bits.
 DIGITS_128, DIGITS_256 = 38, 76

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from .copy_text import PLAIN, TEXTS, writer_of
 from .json_documents import Document
 from .lines import Lines
+from .values_as_text import PLAIN, TEXTS, writer_of
 from .writers_by_type import Writers
 
 #: What a cell begins with that a spreadsheet would run: also as full-width characters.

@@ -8,7 +8,7 @@ from decimal import Decimal
 from json.encoder import encode_basestring
 from typing import Any
 
-from .copy_text import TEXTS, decimal_text, float_text, text_of
+from .values_as_text import TEXTS, decimal_text, float_text, text_of
 
 #: Writes a string with its quotes; what is beyond ASCII stays as it is.
 quoted: Callable[[str], str] = encode_basestring

@@ -12,7 +12,7 @@ from typing import Any
 
 from ..django_internals.compiler import Block
 from .keyset import Keyset
-from .ranges import Position
+from .ranges_after_position import Position
 from .walk_errors import repeated, unexpected_null
 
 

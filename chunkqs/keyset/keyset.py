@@ -28,11 +28,11 @@ from ..django_internals.queries import QueryInfo, keep_named_joins, unordered_pa
 from ..django_internals.routing import planning_alias
 from ..errors import KeysetError
 from .columns import KeyColumn, key_column, reversed_name
-from .nullability import declared, disproven, with_nulls
 from .predicates import between
-from .ranges import Position
+from .ranges_after_position import Position
 from .refusals import refusal, refuse_column, refuse_query, refuse_repeats
 from .total_order import missing_columns
+from .unproven_not_null import declared, disproven, with_nulls
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from django.db.models.lookups import IsNull
 from ..django_internals.compiler import Extra, Statement
 from .columns import KeyColumn
 from .query import KeysetQuery
-from .ranges import Position
+from .ranges_after_position import Position
 from .statement_template import LIMIT, Open, Template
 
 

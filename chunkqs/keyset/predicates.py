@@ -18,7 +18,15 @@ from ..databases.base import Database
 from ..django_internals.expressions import Col
 from ..django_internals.lookups import RowLookup
 from .columns import KeyColumn
-from .ranges import Columns, Comparison, Position, Range, Segment, bound_of, ranges_after
+from .ranges_after_position import (
+    Columns,
+    Comparison,
+    Position,
+    Range,
+    Segment,
+    bound_of,
+    ranges_after,
+)
 
 
 class ColumnSql(NamedTuple):

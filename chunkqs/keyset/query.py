@@ -20,12 +20,12 @@ from ..django_internals.expressions import Col, is_known
 from ..django_internals.queries import without_lock
 from .block_check import check_block
 from .keyset import Keyset
-from .nullability import HasNoNulls
 from .predicates import InScope, at, between, of_segment, until
-from .ranges import Position, Segment, segments
+from .ranges_after_position import Position, Segment, segments
 from .reading import Lessons
 from .statement_template import Open, Template, filled, nulls, slots
 from .union import KeysetUnion
+from .unproven_not_null import HasNoNulls
 from .walk_errors import unsendable
 
 

@@ -17,9 +17,9 @@ from ..django_internals.ordering import ordered_by
 from .access_path import access_path_of
 from .columns import TYPE_ALONE, KeyColumn, KeyValue
 from .keyset import Keyset
-from .nullability import with_nulls
 from .reading import Lessons
 from .statement_template import LIMIT, MANY_ROWS, number_unlike
+from .unproven_not_null import with_nulls
 
 
 class KeysetSelect:

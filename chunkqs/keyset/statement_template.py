@@ -8,7 +8,7 @@ from itertools import count
 from typing import Any, NamedTuple
 
 from ..django_internals.compiler import Statement
-from .ranges import Position
+from .ranges_after_position import Position
 
 #: A number of rows to compile a statement with; no table has as many.
 MANY_ROWS = 8_888_888_888_888_888_887

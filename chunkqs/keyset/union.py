@@ -14,7 +14,7 @@ from ..django_internals.conditions import restrict
 from .columns import KeyColumn, KeyValue
 from .keyset import Keyset
 from .predicates import separately_between
-from .ranges import Segment
+from .ranges_after_position import Segment
 from .reading import Lessons
 from .select import KeysetSelect
 from .statement_template import LIMIT

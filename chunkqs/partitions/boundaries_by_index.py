@@ -10,7 +10,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from ..django_internals.compiler import Block
 from ..keyset.keyset import Keyset
 from ..keyset.query import CountedSegment, KeysetQuery
-from ..keyset.ranges import Position
+from ..keyset.ranges_after_position import Position
 
 
 class Boundary(NamedTuple):

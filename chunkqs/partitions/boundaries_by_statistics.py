@@ -25,7 +25,7 @@ from ..keyset.predicates import between
 from ..keyset.query import KeysetQuery
 from .boundaries_by_index import Boundary
 from .row_estimates import Weight, cuts, rows_between, weights
-from .statistics_bounds import Bound, at, before, earlier_rows, until
+from .statistics_conditions import Bound, at, before, earlier_rows, until
 from .statistics_quantiles import Place, Quantiles
 
 #: In tables of fewer rows the exact boundaries are found as fast.

@@ -11,7 +11,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from ..databases import database_of
 from ..django_internals.compiler import Block, Statement
 from ..keyset.query import KeysetQuery
-from ..keyset.ranges import Position
+from ..keyset.ranges_after_position import Position
 from ..keyset.walk_errors import incomparable, left_scope, not_at_its_position
 from .column_types import read_types_alone
 from .null_check import NullCheck

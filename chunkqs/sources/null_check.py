@@ -14,9 +14,9 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from ..databases import database_of
 from ..databases.null_proofs import TableColumn, ask, known, remember
 from ..django_internals.compiler import Block
-from ..keyset.nullability import declared
 from ..keyset.query import KeysetQuery
-from ..keyset.ranges import Position
+from ..keyset.ranges_after_position import Position
+from ..keyset.unproven_not_null import declared
 
 
 class NullCheck:

@@ -8,7 +8,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from ..databases import database_of
 from ..django_internals.compiler import Block, Statement
 from ..keyset.query import KeysetQuery
-from ..keyset.ranges import Position
+from ..keyset.ranges_after_position import Position
 from ..keyset.refusals import inexact
 from ..keyset.walk_errors import incomparable, lost, moved, repeated, went_back
 

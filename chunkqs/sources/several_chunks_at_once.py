@@ -14,7 +14,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from ..databases import database_of
 from ..django_internals.compiler import Block
 from ..keyset.query import KeysetQuery
-from ..keyset.ranges import Position
+from ..keyset.ranges_after_position import Position
 
 #: Rows that are read at once, by the planner's estimate, and the bytes that they may take.
 MOST_ROWS = 5_000

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 from ..django_internals.compiler import Block
-from ..keyset.ranges import Position
+from ..keyset.ranges_after_position import Position
 from .plan import Plan
 from .row_builder import Built
 from .walk import Walk

@@ -24,7 +24,7 @@ from ..django_internals.iterables import (
 )
 from ..django_internals.models import iterable_class_of
 from ..exports.rows import RowIterable
-from ..keyset.ranges import Position
+from ..keyset.ranges_after_position import Position
 from ..sources.sizing import FixedSize
 from ..sources.stream import OpenSource
 from .foreign_positions import Origins, aligned

@@ -18,7 +18,7 @@ from ..errors import KeysetError
 from ..exports.rows import rows_of
 from ..keyset.keyset import Keyset, keyset_of
 from ..keyset.query import KeysetQuery
-from ..keyset.ranges import Position
+from ..keyset.ranges_after_position import Position
 from ..keyset.tokens import encode
 from ..sources.column_types import read_types
 from ..sources.copy_or_stream import CopyStream

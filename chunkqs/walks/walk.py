@@ -15,7 +15,7 @@ from ..databases.inherited_by_forks import INHERITED
 from ..databases.reconnection import close_if_busy
 from ..django_internals.compiler import Block
 from ..errors import StreamInterrupted
-from ..keyset.ranges import Position
+from ..keyset.ranges_after_position import Position
 from ..sources.cursor import Source
 from ..sources.running_query import RunningQuery
 from ..sources.sizing import FixedSize, row_bound
