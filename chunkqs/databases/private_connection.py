@@ -17,7 +17,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.backends.utils import CursorWrapper
 
 from ..django_internals.compiler import Statement
-from ..django_internals.connections import close_apart, connect_apart
+from ..django_internals.connections import close_apart, connect_apart, in_transaction
 from . import database_of
 from .answers import Explanation
 from .base import Database
@@ -170,7 +170,7 @@ def session_of(connection: BaseDatabaseWrapper, statement: Statement) -> Session
     if session is None:
         raise SessionMismatch(f"chunkqs cannot compare sessions of {connection.display_name}")
     refuse_unknown_engine(connection)
-    if connection.in_atomic_block or not connection.get_autocommit():
+    if in_transaction(connection):
         raise SessionMismatch("the caller is in a transaction, whose own rows only it can see")
     if connection.allow_thread_sharing:
         raise SessionMismatch("the caller's connection is shared between threads")

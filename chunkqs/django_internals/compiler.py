@@ -143,14 +143,21 @@ def selected_width(compiler: SQLCompiler) -> int:
     return sum(len(unfold(expression)) for expression, _, _ in compiler.select)
 
 
+# Django 5.2, 6.0, 6.1: has_extra_select, where DISTINCT selects what the order is of.
+def cut_to_selected(compiler: SQLCompiler, block: Block) -> Block:
+    """Return raw rows without the columns that follow the selected ones."""
+    if not compiler.has_extra_select:
+        return block
+    # col_count takes a composite expression for one column.
+    width = selected_width(compiler)
+    return [row[:width] for row in block]
+
+
 # Django 5.2, 6.0, 6.1: each iterable class asks query.get_compiler() for its compiler and
 # that for its rows, through execute_sql() or results_iter(), which calls execute_sql().
 def iterate_block(queryset: Any, compiler: Any, block: Block) -> list[Any]:
     """Turn raw rows into rows by the queryset's own iterable class, as Django would."""
-    if compiler.has_extra_select:
-        # col_count takes a composite expression for one column.
-        width = selected_width(compiler)
-        block = [row[:width] for row in block]
+    block = cut_to_selected(compiler, block)
     compiler.execute_sql = lambda *args, **kwargs: [block]
     queryset.query.get_compiler = lambda *args, **kwargs: compiler
     try:

@@ -15,6 +15,14 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from .pools import is_from_psycopg, pool_of, require_room, take
 
 
+# Django 5.2, 6.0, 6.1: get_autocommit() would connect; autocommit is what it returns then.
+def in_transaction(connection: BaseDatabaseWrapper) -> bool:
+    """Return whether the caller is in a transaction: by atomic(), or with autocommit off."""
+    if connection.connection is None:  # not yet opened, or closed
+        return connection.in_atomic_block or not connection.settings_dict["AUTOCOMMIT"]
+    return connection.in_atomic_block or not connection.autocommit
+
+
 # Django 5.2, 6.0, 6.1: the list of on_commit() hooks is replaced when a transaction or a
 # savepoint is rolled back, and when hooks run after a commit. Holding the list keeps its
 # identity from being used again.

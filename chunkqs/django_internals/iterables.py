@@ -18,11 +18,9 @@ from django.db.models.query import (
     ValuesIterable,
     ValuesListIterable,
 )
-from django.db.models.sql.compiler import SQLCompiler
 from django.db.models.sql.constants import MULTI
 from django.db.models.sql.query import Query
 
-from .compiler import Block, selected_width
 from .reads_into_memory import NoticesWholeResults
 
 #: The iterable classes that Django's own methods give a queryset.
@@ -133,15 +131,6 @@ def _with_feed(compiler: Any, mixin: Any, feed: Feed) -> Any:
     compiler.__class__ = _compiler_class(mixin, compiler.__class__)
     compiler.feed = feed
     return compiler
-
-
-def cut_to_selected(compiler: SQLCompiler, block: Block) -> Block:
-    """Return raw rows without the columns that follow the selected ones."""
-    if not compiler.has_extra_select:
-        return block
-    # col_count takes a composite expression for one column.
-    width = selected_width(compiler)
-    return [row[:width] for row in block]
 
 
 # Django 5.2, 6.0, 6.1: iterator() instantiates _iterable_class with these arguments.

@@ -14,6 +14,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import QuerySet
 
 from ..databases.shared_snapshot import exported_snapshot
+from ..django_internals.connections import in_transaction
 from ..django_internals.routing import planning_alias
 from ..keyset.keyset import keyset_of
 from ..keyset.query import KeysetQuery
@@ -216,8 +217,7 @@ def _rows_of(sizes: FixedSize) -> Iterator[int]:
 
 def refuse_transaction(connection: BaseDatabaseWrapper) -> None:
     """Raise NotSupportedError inside a transaction, whose rows no worker would see. No query."""
-    is_open = connection.connection is not None and not connection.autocommit
-    if connection.in_atomic_block or is_open or not connection.settings_dict["AUTOCOMMIT"]:
+    if in_transaction(connection) or not connection.settings_dict["AUTOCOMMIT"]:
         raise refusal(
             "inside a transaction (atomic(), or autocommit switched off) the workers would not "
             "see its rows, nor it theirs; call it outside"

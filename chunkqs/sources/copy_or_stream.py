@@ -10,10 +10,11 @@ from django.db.models.sql.compiler import SQLCompiler
 from ..databases.answers import CopyFormat
 from ..databases.private_connection import PrivateConnection
 from ..django_internals.compiler import Statement
+from ..django_internals.connections import in_transaction
 from ..django_internals.values import conversions_of, knows_moments
 from .copy_source import CallersCopySource, CopySource
-from .cursor import ListSource
-from .stream import OpenSource, Stream, in_transaction
+from .source import ListSource
+from .stream import OpenSource, Stream
 
 
 class CopyStream(Stream):

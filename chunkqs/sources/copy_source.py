@@ -18,7 +18,8 @@ from django.db.backends.utils import CursorWrapper
 from ..databases import database_of
 from ..django_internals.compiler import Block, Statement
 from ..errors import StreamInterrupted
-from .cursor import close_cursor, interruptions
+from .cursor import close_cursor
+from .interruptions import interruptions
 
 logger = logging.getLogger("chunkqs")
 

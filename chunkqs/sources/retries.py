@@ -16,6 +16,7 @@ from ..databases.answers import Scope, TransientError
 from ..databases.reconnection import CallersSession
 from ..databases.session import SessionMismatch
 from ..django_internals.compiler import Statement
+from ..django_internals.connections import in_transaction
 
 logger = logging.getLogger("chunkqs")
 
@@ -57,7 +58,7 @@ class Retries:
 
         A connection that is lost later is replaced only by one whose session is the same.
         """
-        if self._session is None and self._retries and not self._in_transaction():
+        if self._session is None and self._retries and not in_transaction(self._connection):
             self._session = CallersSession(self._connection, statement)
 
     def scope(self) -> Scope | None:
@@ -72,8 +73,10 @@ class Retries:
             try:
                 result = work()
             except Error as error:
-                kind = None if self._in_transaction() else self._database.transient_error(error)
-                if kind is None or not self._retries:
+                if not self._retries or in_transaction(self._connection):
+                    raise
+                kind = self._database.transient_error(error)
+                if kind is None:
                     raise
                 self._recover(kind, error)
             else:
@@ -124,9 +127,3 @@ class Retries:
         logger.warning("%s", text)
         error.add_note(f"{text}. {RESUME}")
         return error
-
-    def _in_transaction(self) -> bool:
-        connection = self._connection
-        if connection.connection is None:  # not yet opened, or closed
-            return connection.in_atomic_block or not connection.settings_dict["AUTOCOMMIT"]
-        return connection.in_atomic_block or not connection.autocommit

@@ -19,17 +19,20 @@ from ..databases.private_connection import PrivateConnection, open_private
 from ..databases.private_limit import connect_caller
 from ..databases.session import NoRoom, Refusal
 from ..django_internals.compiler import Block, Compiled, Extra, Statement, compile_select
+from ..django_internals.connections import in_transaction
 from ..django_internals.queries import slice_length
 from ..errors import KeysetError
 from ..keyset.refusals import ADVICE
 from . import small_result
 from .callers_cursor import CallersCursor
-from .cursor import CursorSource, ListSource, Source, TransactionSource, close_cursor
+from .cursor import CursorSource, close_cursor
 from .read_ahead import ReadAheadSource
 from .retries import Retries
 from .running_query import RunningQuery
 from .sizing import Sizing, row_bound, row_bytes
 from .slow_start_warning import SlowStart
+from .source import ListSource, Source
+from .transaction_cursor import TransactionSource
 
 logger = logging.getLogger("chunkqs")
 
@@ -284,11 +287,6 @@ def _raise_insisted(refusal: Refusal) -> NoReturn:
         f"stream(private=True): a private connection might not show the same rows: {refusal}. "
         "Leave private= out, and the stream runs on the connection that it was called with."
     ) from refusal
-
-
-def in_transaction(connection: BaseDatabaseWrapper) -> bool:
-    """Return whether the caller is in a transaction: by atomic(), or with autocommit off."""
-    return connection.in_atomic_block or not connection.get_autocommit()
 
 
 def _closing_source(cursor: CursorWrapper) -> CursorSource:

@@ -11,11 +11,10 @@ from typing import Any
 from django.db import NotSupportedError
 from django.db.models import QuerySet
 
-from ..django_internals.compiler import Block
+from ..django_internals.compiler import Block, cut_to_selected
 from ..django_internals.iterables import (
     AsksDerivedRows,
     Feed,
-    cut_to_selected,
     fed,
     has_own_iterable,
     has_own_iteration,

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import logging
-import sys
-import warnings
 from collections.abc import Sequence
 from contextlib import nullcontext
-from pathlib import Path
-from types import FrameType
 from typing import Any
 
 from django.db import transaction
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+from ..callers_line import warn
 from ..databases import database_of
 from ..databases.answers import MANY_SORTED, RepeatedWork
 from ..databases.base import Database
@@ -26,8 +23,6 @@ from ..keyset.keyset import Keyset
 from .signals import is_from_signal
 
 logger = logging.getLogger("chunkqs")
-
-PACKAGE = str(Path(__file__).parent.parent)
 
 
 def warn_of_missing_index(
@@ -47,7 +42,7 @@ def warn_of_missing_index(
         logger.debug("No advice for the walk of %s", _label(keyset), exc_info=True)
         return
     if text:
-        warnings.warn(text, MissingIndexWarning, stacklevel=_levels_to_caller())
+        warn(text, MissingIndexWarning)
 
 
 def _advice(keyset: Keyset, connection: BaseDatabaseWrapper, statement: Statement) -> str | None:
@@ -148,12 +143,3 @@ def _name(column: KeyColumn) -> str:
 
 def _label(keyset: Keyset) -> str:
     return str(keyset.source.model._meta.label)
-
-
-def _levels_to_caller() -> int:
-    """Count the frames from the one that warns to the first one outside of this package."""
-    levels = 0
-    caller: FrameType | None = sys._getframe(1)
-    while caller is not None and caller.f_code.co_filename.startswith(PACKAGE):
-        levels, caller = levels + 1, caller.f_back
-    return levels + 1

@@ -16,9 +16,9 @@ from ..databases.reconnection import close_if_busy
 from ..django_internals.compiler import Block
 from ..errors import StreamInterrupted
 from ..keyset.ranges_after_position import Position
-from ..sources.cursor import Source
 from ..sources.running_query import RunningQuery
 from ..sources.sizing import FixedSize, row_bound
+from ..sources.source import Source
 from ..sources.throttling import Pacing
 from .cancelling import Turn
 from .foreign_iterables import builder
