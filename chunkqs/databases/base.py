@@ -204,15 +204,23 @@ class Database(Features):
     def check_sendable(self, position: tuple[Any, ...]) -> None:
         """Raise UnicodeError for a text that the connection cannot send unchanged. No query."""
 
+    def cannot_read_key(self, error: Error) -> bool:
+        """Return whether the driver can make no value of what a key column was selected as."""
+        return False
+
     def is_float(self, column_type: Any) -> bool:
         """Return whether a type is one of floating-point numbers."""
+        return False
+
+    def mistakes_nulls(self, column_type: Any) -> bool:
+        """Return whether an expression of a type is sorted as NULL where it has a value."""
         return False
 
     def is_doubtful(self, column_type: Any) -> bool:
         """Return whether values of a type may not be comparable with what they are read as."""
         return False
 
-    def shows_values_whole(self) -> bool:
+    def shows_values_whole(self, column_types: Sequence[Any]) -> bool:
         """Ask whether the session shows the values of doubtful types with all their digits."""
         return True
 

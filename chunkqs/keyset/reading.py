@@ -6,11 +6,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
+from django.db.models import Aggregate
+
 from ..databases.answers import Scope
 from ..databases.base import Database
 from ..databases.null_proofs import TableColumn
 from ..databases.value_transport import Transport
-from ..django_internals.expressions import field_of
+from ..django_internals.expressions import Col, field_of
 from .columns import KeyColumn
 from .refusals import inexact
 from .unstable_aggregates import is_gathered
@@ -90,4 +92,7 @@ def _transport(
     if transport is None:
         reason = "does not come back from the driver unchanged"
         raise inexact(column, database.type_name(column_type), reason)
+    is_computed = column.nullable and not isinstance(column.expression, (Col, Aggregate))
+    if is_computed and database.mistakes_nulls(column_type):
+        raise inexact(column, database.type_name(column_type), "is sorted as NULL where it is zero")
     return transport

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from django.db import Error
+
 from ..databases.answers import Scope
+from ..databases.base import Database
 from ..errors import KeysetError
 from .columns import KeyColumn, name_of
 from .keyset import Keyset
@@ -56,11 +62,31 @@ def unsendable(keyset: Keyset, error: UnicodeError) -> KeysetError:
     )
 
 
+@contextmanager
+def reading(keyset: Keyset, database: Database) -> Iterator[None]:
+    """Raise KeysetError where the driver can make no value of a key column."""
+    try:
+        yield
+    except Error as error:
+        if not database.cannot_read_key(error):
+            raise
+        raise unreadable(keyset, error) from error
+
+
+def unreadable(keyset: Keyset, error: Error) -> KeysetError:
+    """Return the error for a text of the order that the driver cannot decode."""
+    return KeysetError(
+        f"A walk by keyset cannot follow the order of {_label(keyset)} ({_names(keyset)}): a text "
+        f"there is not UTF-8, and has no value that it could be compared by ({error}).{ADVICE}"
+    )
+
+
 def incomparable(keyset: Keyset, error: Exception) -> KeysetError:
     """Return the error for an order whose values the database doesn't compare."""
+    first_line = str(error).partition("\n")[0]
     return KeysetError(
         f"A walk by keyset cannot follow the order of {_label(keyset)} ({_names(keyset)}): the "
-        f"database cannot compare a value there with its text ({str(error).strip()}).{ADVICE}"
+        f"database cannot compare a value there with its text ({first_line}).{ADVICE}"
     )
 
 

@@ -12,7 +12,7 @@ from ..databases import database_of
 from ..django_internals.compiler import Block, Statement
 from ..keyset.query import KeysetQuery
 from ..keyset.ranges_after_position import Position
-from ..keyset.walk_errors import incomparable, left_scope, not_at_its_position
+from ..keyset.walk_errors import incomparable, left_scope, not_at_its_position, reading
 from .column_types import read_types_alone
 from .null_check import NullCheck
 from .order_check import INCOMPARABLE, OrderCheck
@@ -252,7 +252,7 @@ class KeysetSource:
             try:
                 self._database.execute(cursor, statement, query.compiler)
             except INCOMPARABLE as error:
-                if query.is_proven:
+                if query.is_proven and not self._names_position(error):
                     raise
                 raise incomparable(query.keyset, error) from error
             except ValueError:
@@ -262,9 +262,16 @@ class KeysetSource:
                 return None
             if query.learn_types(self._database.column_types(cursor)):
                 return None
-            fetched = cursor.fetchall()
+            with reading(query.keyset, self._database):
+                fetched = cursor.fetchall()
         block = fetched if type(fetched) is list else list(fetched)
         return None if block and query.learn_length(block) else block
+
+    def _names_position(self, error: Exception) -> bool:
+        """Return whether the database quotes a text of the positions that it cannot read: of a
+        value that was renamed, or that this session writes in another way."""
+        texts = {value for one in (self._after, self._until) for value in one or ()}
+        return any(f'"{text}"' in str(error) for text in texts if isinstance(text, str))
 
     @property
     def has_ended(self) -> bool:

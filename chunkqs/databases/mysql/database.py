@@ -32,7 +32,16 @@ from .sort_length import (
     sessions_sort_length,
     sort_bytes,
 )
-from .value_transports import ALL_CHARACTERS, DOUBLE, FLOAT, LIKELY, ColumnType, exact, sendable
+from .value_transports import (
+    ALL_CHARACTERS,
+    DOUBLE,
+    FLOAT,
+    LIKELY,
+    TIMESTAMP,
+    ColumnType,
+    exact,
+    sendable,
+)
 
 #: Account, role and database of a session.
 SCOPE = "concat_ws(' ', current_user(), current_role(), database())"
@@ -155,6 +164,10 @@ class MySQL(Database):
     def is_float(self, column_type: ColumnType) -> bool:
         """Go by the type's number."""
         return column_type.code in (FLOAT, DOUBLE)
+
+    def mistakes_nulls(self, column_type: ColumnType) -> bool:
+        """Go by the type's number: what is made of a zero TIMESTAMP is sorted among the NULLs."""
+        return column_type.code == TIMESTAMP
 
     def transport(self, column_type: ColumnType, used: Transport) -> Transport | None:
         """Go by what the server says."""
