@@ -254,6 +254,11 @@ class Database(Features):
         where any session does that. KeysetError where none can."""
         return 0
 
+    def sorting(self, column_types: Sequence[Any]) -> Scope | None:
+        """Read the settings of the session that an order by columns of some types depends on: one
+        query. None where it depends on none."""
+        return None
+
     def sessions_sort_length(self) -> int:
         """Return how many bytes of each value the session sorts by."""
         return 0

@@ -27,6 +27,8 @@ class Lessons:
 
     transports: tuple[Transport, ...]
     """How each key column is read."""
+    types: tuple[Any, ...] = ()
+    """Of which type each key column is, where the database says so."""
     knows_types: bool = False
     """Whether the database has said which type each column is of."""
     doubtful: dict[int, Any] = field(default_factory=dict)
@@ -39,6 +41,8 @@ class Lessons:
     """The columns that are to have no NULL, which the next statement is to prove."""
     scope: Scope | None = None
     """In which tenant, schema and role the walk began, once that is known."""
+    sorting: Scope | None = None
+    """Which settings of the session the order depends on, once the walk goes on."""
     sort_length: int = 0
     """How many bytes of each value to sort by; 0 leaves that to the session."""
 
@@ -65,7 +69,7 @@ class Lessons:
                 self.doubtful[number] = column_type
                 self.has_own_types = True
             transports.append(transport)
-        self.transports, self.knows_types = tuple(transports), True
+        self.transports, self.types, self.knows_types = tuple(transports), tuple(types), True
         return self.transports != before
 
     def check_types(

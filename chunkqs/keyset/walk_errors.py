@@ -52,16 +52,6 @@ def not_at_its_position(keyset: Keyset) -> KeysetError:
     )
 
 
-def unsendable(keyset: Keyset, error: UnicodeError) -> KeysetError:
-    """Return the error for a text that the connection has no characters for."""
-    return KeysetError(
-        f"The walk of {_label(keyset)} would lose rows: a text of its order ({_names(keyset)}) has "
-        f"a character that the connection's character set lacks ({error}), and is not compared as "
-        'it is. Set "charset": "utf8mb4" in the OPTIONS of the database, or order by other '
-        f"columns.{ADVICE}"
-    )
-
-
 @contextmanager
 def reading(keyset: Keyset, database: Database) -> Iterator[None]:
     """Raise KeysetError where the driver can make no value of a key column."""
@@ -115,6 +105,16 @@ def left_scope(keyset: Keyset, began: Scope, now: Scope) -> KeysetError:
         f"than the connection is in now ({now.value}), where other rows are visible. Return to the "
         "first before the next chunk is read, and resume with after= and the position; or use "
         "stream(), which reads all rows by one query."
+    )
+
+
+def sorts_otherwise(keyset: Keyset, began: Scope) -> KeysetError:
+    """Return the error for a walk whose session has other settings than it began with."""
+    return KeysetError(
+        f"The walk of {_label(keyset)} would lose rows: since it began, a setting of the session "
+        f"was changed that its order ({_names(keyset)}) depends on ({began.sql} was "
+        f"{began.value}). Set it back before the next chunk is read, and resume with after= and "
+        "the position; or use stream(), which reads all rows by one query."
     )
 
 

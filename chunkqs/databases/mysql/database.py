@@ -29,6 +29,7 @@ from .sort_length import (
     LEAST_BYTES,
     LEAST_BYTES_OF_MARIADB,
     MOST_BYTES,
+    read_sorting,
     sessions_sort_length,
     sort_bytes,
 )
@@ -37,6 +38,7 @@ from .value_transports import (
     DOUBLE,
     FLOAT,
     LIKELY,
+    TEXTS,
     TIMESTAMP,
     ColumnType,
     exact,
@@ -206,6 +208,15 @@ class MySQL(Database):
         is_mariadb = self.connection.mysql_is_mariadb  # type: ignore[attr-defined]
         needed = sort_bytes(values, self.label)
         return needed if needed >= (LEAST_BYTES_OF_MARIADB if is_mariadb else LEAST_BYTES) else 0
+
+    def sorting(self, column_types: Sequence[ColumnType]) -> Scope | None:
+        """Read how many bytes texts are sorted by, and the time zone that a TIMESTAMP is read in:
+        one query, unless the types are others."""
+        codes = {column_type.code for column_type in column_types}
+        if not codes & {*TEXTS, TIMESTAMP}:
+            return None
+        with self.connection.cursor() as cursor:
+            return read_sorting(cursor, bool(codes & TEXTS), TIMESTAMP in codes)
 
     def sessions_sort_length(self) -> int:
         """Read `max_sort_length`: one query for each connection."""
