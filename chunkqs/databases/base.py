@@ -232,6 +232,11 @@ class Database(Features):
         """Return a type's name for messages. May ask the database."""
         return str(column_type)
 
+    def comparable(self, sql: str, field: Any) -> str:
+        """Return the SQL of an expression as one that is compared as it is sorted. `field` is
+        None where Django doesn't know what it makes."""
+        return sql
+
     def null_test(self, sql: str, operator: str, is_column: bool) -> str:
         """Return the condition that a column or expression `IS NULL`, or `IS NOT NULL`."""
         return f"{sql} {operator}"

@@ -15,7 +15,7 @@ from django.db.models.sql.compiler import SQLCompiler
 from ..databases import database_of
 from ..databases.answers import Scope
 from ..databases.base import Database
-from ..django_internals.expressions import Col
+from ..django_internals.expressions import Col, field_of
 from ..django_internals.lookups import RowLookup
 from .columns import KeyColumn
 from .ranges_after_position import (
@@ -97,7 +97,9 @@ class KeyRange(RowLookup):
 def _column_sql(expression: Any, compiler: SQLCompiler, database: Database) -> ColumnSql:
     sql, params = compiler.compile(expression)
     is_column = isinstance(expression, Col)
-    return ColumnSql(sql if is_column else f"({sql})", tuple(params), is_column, database)
+    if not is_column:
+        sql = database.comparable(f"({sql})", field_of(expression))
+    return ColumnSql(sql, tuple(params), is_column, database)
 
 
 def _conjunction(

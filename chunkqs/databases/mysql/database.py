@@ -9,6 +9,7 @@ from typing import Any
 
 from django.db import Error
 from django.db.backends.utils import CursorWrapper
+from django.db.models import DateField, TimeField
 
 from ...django_internals.compiler import Statement
 from ...django_internals.connections import connect_driver
@@ -191,6 +192,13 @@ class MySQL(Database):
     def type_name(self, column_type: ColumnType) -> str:
         """Return what SQL calls the type."""
         return column_type.name
+
+    def comparable(self, sql: str, field: Any) -> str:
+        """Wrap what makes a date or time, on MariaDB: it compares CAST('no date' AS DATE) as zero,
+        not as the NULL that it is, and only COALESCE() makes it one."""
+        is_mariadb = self.connection.mysql_is_mariadb  # type: ignore[attr-defined]
+        is_moment = isinstance(field, (DateField, TimeField))
+        return f"COALESCE({sql})" if is_mariadb and is_moment else sql
 
     def null_test(self, sql: str, operator: str, is_column: bool) -> str:
         """Compare with NULL: IS NULL finds a zero date in a column that is NOT NULL, too, and
