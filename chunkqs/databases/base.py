@@ -204,15 +204,23 @@ class Database(Features):
     def check_sendable(self, position: tuple[Any, ...]) -> None:
         """Raise UnicodeError for a text that the connection cannot send unchanged. No query."""
 
+    def cannot_read_key(self, error: Error) -> bool:
+        """Return whether the driver can make no value of what a key column was selected as."""
+        return False
+
     def is_float(self, column_type: Any) -> bool:
         """Return whether a type is one of floating-point numbers."""
+        return False
+
+    def mistakes_nulls(self, column_type: Any) -> bool:
+        """Return whether an expression of a type is sorted as NULL where it has a value."""
         return False
 
     def is_doubtful(self, column_type: Any) -> bool:
         """Return whether values of a type may not be comparable with what they are read as."""
         return False
 
-    def shows_values_whole(self) -> bool:
+    def shows_values_whole(self, column_types: Sequence[Any]) -> bool:
         """Ask whether the session shows the values of doubtful types with all their digits."""
         return True
 
@@ -223,6 +231,11 @@ class Database(Features):
     def type_name(self, column_type: Any) -> str:
         """Return a type's name for messages. May ask the database."""
         return str(column_type)
+
+    def comparable(self, sql: str, field: Any) -> str:
+        """Return the SQL of an expression as one that is compared as it is sorted. `field` is
+        None where Django doesn't know what it makes."""
+        return sql
 
     def null_test(self, sql: str, operator: str, is_column: bool) -> str:
         """Return the condition that a column or expression `IS NULL`, or `IS NOT NULL`."""
@@ -245,6 +258,11 @@ class Database(Features):
         """Return how many bytes of each value rows must be sorted by to be in their places; 0
         where any session does that. KeysetError where none can."""
         return 0
+
+    def sorting(self, column_types: Sequence[Any]) -> Scope | None:
+        """Read the settings of the session that an order by columns of some types depends on: one
+        query. None where it depends on none."""
+        return None
 
     def sessions_sort_length(self) -> int:
         """Return how many bytes of each value the session sorts by."""

@@ -16,6 +16,8 @@ from .value_transport import Transport
 SQLITE_BUSY = 5
 #: What is selected as an expression comes as it is stored.
 EXPRESSION = Transport("+(", ")", sorts=True)
+#: What the driver says of a text that is not UTF-8, in a column that is selected so.
+UNDECODABLE = f"Could not decode to UTF-8 column '{EXPRESSION.before}"
 
 NOT_NULL = (
     "EXISTS (SELECT 1 FROM pragma_table_xinfo(%s) AS i WHERE lower(i.name) = lower(%s)"
@@ -72,6 +74,10 @@ class SQLite(Database):
     def is_cursor_lost(self, cursor: CursorWrapper, error: BaseException | None = None) -> bool:
         """Return whether `error` says that the connection or cursor was closed."""
         return error is not None and bool(CLOSED.search(str(error)))
+
+    def cannot_read_key(self, error: Error) -> bool:
+        """Return True for a text that is not UTF-8: SQLite stores any bytes as text."""
+        return str(error).startswith(UNDECODABLE)
 
     def was_there(self, alias: str, table: str) -> str:
         """Compare the row number with the highest one, which SQLite reads once, at the first row.

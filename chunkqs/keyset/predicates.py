@@ -15,7 +15,7 @@ from django.db.models.sql.compiler import SQLCompiler
 from ..databases import database_of
 from ..databases.answers import Scope
 from ..databases.base import Database
-from ..django_internals.expressions import Col
+from ..django_internals.expressions import Col, field_of
 from ..django_internals.lookups import RowLookup
 from .columns import KeyColumn
 from .ranges_after_position import (
@@ -27,6 +27,7 @@ from .ranges_after_position import (
     bound_of,
     ranges_after,
 )
+from .refusals import unsendable
 
 
 class ColumnSql(NamedTuple):
@@ -75,6 +76,7 @@ class KeyRange(RowLookup):
         if not self.ranges:
             raise EmptyResultSet
         database = database_of(connection)
+        self._check_sendable(database)
         columns = [_column_sql(each, compiler, database) for each in self.expressions]
         guard, params = _conjunction(self.guard, columns, self.position)
         if database.prefers_or_to_order and len(self.ranges) > 1:
@@ -84,11 +86,20 @@ class KeyRange(RowLookup):
         params += [param for _, params in alternatives for param in params]
         return (f"({guard} AND ({sql}))" if self.guard else f"({sql})"), tuple(params)
 
+    def _check_sendable(self, database: Database) -> None:
+        """Raise KeysetError for a position of another session that this one cannot send."""
+        try:
+            database.check_sendable(self.position)
+        except UnicodeError as error:
+            raise unsendable(self.expressions, error) from error
+
 
 def _column_sql(expression: Any, compiler: SQLCompiler, database: Database) -> ColumnSql:
     sql, params = compiler.compile(expression)
     is_column = isinstance(expression, Col)
-    return ColumnSql(sql if is_column else f"({sql})", tuple(params), is_column, database)
+    if not is_column:
+        sql = database.comparable(f"({sql})", field_of(expression))
+    return ColumnSql(sql, tuple(params), is_column, database)
 
 
 def _conjunction(
@@ -113,7 +124,8 @@ def _written(test: Comparison, columns: Sequence[ColumnSql]) -> str:
 
 
 class InScope(Expression):
-    """That the session is still in the tenant, schema and role that a walk began in.
+    """That the session is still in the tenant, schema and role that a walk began in, or sorts as it
+    did.
 
     Where it is not, there are no rows: the database looks before it reads any.
     """

@@ -19,14 +19,14 @@ from ..django_internals.conditions import restrict
 from ..django_internals.expressions import Col, is_known
 from ..django_internals.queries import without_lock
 from .block_check import check_block
-from .keyset import Keyset
+from .keyset import Keyset, KeysetError
 from .predicates import InScope, at, between, of_segment, until
 from .ranges_after_position import Position, Segment, segments
 from .reading import Lessons
+from .refusals import unsendable
 from .statement_template import Open, Template, filled, nulls, slots
 from .union import KeysetUnion
 from .unproven_not_null import HasNoNulls
-from .walk_errors import unsendable
 
 
 class Reached(tuple[Any, ...]):
@@ -81,7 +81,8 @@ class KeysetQuery(KeysetUnion):
     ) -> Iterator[tuple[Template, Segment]]:
         kept = self._compared(start, end)
         columns, lessons = self.columns, self.lessons
-        way = lessons.transports, lessons.scope, lessons.nullable, lessons.unproven
+        session = lessons.scope, lessons.sorting
+        way = lessons.transports, session, lessons.nullable, lessons.unproven
         shape = nulls(start), nulls(end), len(kept), way
         whole = Segment(
             [columns[place] for place in kept],
@@ -158,7 +159,7 @@ class KeysetQuery(KeysetUnion):
         try:
             return Reached([_loaded(raw_row[place], how) for place, how in self._key_values()])
         except UnicodeError as error:
-            raise unsendable(self.keyset, error) from error
+            raise self._unsendable(error) from error
 
     def check_given(self, *positions: Position | None) -> None:
         """Raise KeysetError for a position of another session that this one cannot send."""
@@ -166,7 +167,10 @@ class KeysetQuery(KeysetUnion):
             try:
                 self.database.check_sendable(position or ())
             except UnicodeError as error:
-                raise unsendable(self.keyset, error) from error
+                raise self._unsendable(error) from error
+
+    def _unsendable(self, error: UnicodeError) -> KeysetError:
+        return unsendable((column.expression for column in self.keyset.columns), error)
 
     def _key_values(self) -> list[tuple[int, Transport]]:
         """Return where each key column stands in a raw row, and how it is read.
@@ -277,8 +281,8 @@ class KeysetQuery(KeysetUnion):
 
     @property
     def _in_scope(self) -> list[InScope]:
-        scope = self.lessons.scope
-        return [] if scope is None else [InScope(scope)]
+        scopes = self.lessons.scope, self.lessons.sorting
+        return [InScope(scope) for scope in scopes if scope is not None]
 
     @property
     def _proofs(self) -> list[HasNoNulls]:

@@ -6,11 +6,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Self
 
+from django.db.models import Aggregate
+
 from ..databases.answers import Scope
 from ..databases.base import Database
 from ..databases.null_proofs import TableColumn
 from ..databases.value_transport import Transport
-from ..django_internals.expressions import field_of
+from ..django_internals.expressions import Col, field_of
 from .columns import KeyColumn
 from .refusals import inexact
 from .unstable_aggregates import is_gathered
@@ -25,6 +27,8 @@ class Lessons:
 
     transports: tuple[Transport, ...]
     """How each key column is read."""
+    types: tuple[Any, ...] = ()
+    """Of which type each key column is, where the database says so."""
     knows_types: bool = False
     """Whether the database has said which type each column is of."""
     doubtful: dict[int, Any] = field(default_factory=dict)
@@ -37,6 +41,8 @@ class Lessons:
     """The columns that are to have no NULL, which the next statement is to prove."""
     scope: Scope | None = None
     """In which tenant, schema and role the walk began, once that is known."""
+    sorting: Scope | None = None
+    """Which settings of the session the order depends on, once the walk goes on."""
     sort_length: int = 0
     """How many bytes of each value to sort by; 0 leaves that to the session."""
 
@@ -63,7 +69,7 @@ class Lessons:
                 self.doubtful[number] = column_type
                 self.has_own_types = True
             transports.append(transport)
-        self.transports, self.knows_types = tuple(transports), True
+        self.transports, self.types, self.knows_types = tuple(transports), tuple(types), True
         return self.transports != before
 
     def check_types(
@@ -90,4 +96,7 @@ def _transport(
     if transport is None:
         reason = "does not come back from the driver unchanged"
         raise inexact(column, database.type_name(column_type), reason)
+    is_computed = column.nullable and not isinstance(column.expression, (Col, Aggregate))
+    if is_computed and database.mistakes_nulls(column_type):
+        raise inexact(column, database.type_name(column_type), "is sorted as NULL where it is zero")
     return transport

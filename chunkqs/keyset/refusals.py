@@ -154,6 +154,17 @@ def refusal(part: str, reason: str) -> KeysetError:
     return KeysetError(f"A walk by keyset cannot follow this query: {part} ({reason}).{ADVICE}")
 
 
+def unsendable(expressions: Iterable[Any], error: UnicodeError) -> KeysetError:
+    """Return the error for a text of an order that the connection has no characters for."""
+    names = ", ".join(map(name_of, expressions))
+    return KeysetError(
+        f"Rows would be lost: a text of the order ({names}) has a character that the connection's "
+        f"character set lacks ({error}), and is not compared as it is. Set "
+        '"charset": "utf8mb4" in the OPTIONS of the database, or order by other '
+        f"columns.{ADVICE}"
+    )
+
+
 def inexact(column: KeyColumn, type_name: str, reason: str) -> KeysetError:
     """Return the error for a column whose values don't travel unchanged."""
     return KeysetError(

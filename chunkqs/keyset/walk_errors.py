@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from django.db import Error
+
 from ..databases.answers import Scope
+from ..databases.base import Database
 from ..errors import KeysetError
 from .columns import KeyColumn, name_of
 from .keyset import Keyset
@@ -46,21 +52,31 @@ def not_at_its_position(keyset: Keyset) -> KeysetError:
     )
 
 
-def unsendable(keyset: Keyset, error: UnicodeError) -> KeysetError:
-    """Return the error for a text that the connection has no characters for."""
+@contextmanager
+def reading(keyset: Keyset, database: Database) -> Iterator[None]:
+    """Raise KeysetError where the driver can make no value of a key column."""
+    try:
+        yield
+    except Error as error:
+        if not database.cannot_read_key(error):
+            raise
+        raise unreadable(keyset, error) from error
+
+
+def unreadable(keyset: Keyset, error: Error) -> KeysetError:
+    """Return the error for a text of the order that the driver cannot decode."""
     return KeysetError(
-        f"The walk of {_label(keyset)} would lose rows: a text of its order ({_names(keyset)}) has "
-        f"a character that the connection's character set lacks ({error}), and is not compared as "
-        'it is. Set "charset": "utf8mb4" in the OPTIONS of the database, or order by other '
-        f"columns.{ADVICE}"
+        f"A walk by keyset cannot follow the order of {_label(keyset)} ({_names(keyset)}): a text "
+        f"there is not UTF-8, and has no value that it could be compared by ({error}).{ADVICE}"
     )
 
 
 def incomparable(keyset: Keyset, error: Exception) -> KeysetError:
     """Return the error for an order whose values the database doesn't compare."""
+    first_line = str(error).partition("\n")[0]
     return KeysetError(
         f"A walk by keyset cannot follow the order of {_label(keyset)} ({_names(keyset)}): the "
-        f"database cannot compare a value there with its text ({str(error).strip()}).{ADVICE}"
+        f"database cannot compare a value there with its text ({first_line}).{ADVICE}"
     )
 
 
@@ -89,6 +105,16 @@ def left_scope(keyset: Keyset, began: Scope, now: Scope) -> KeysetError:
         f"than the connection is in now ({now.value}), where other rows are visible. Return to the "
         "first before the next chunk is read, and resume with after= and the position; or use "
         "stream(), which reads all rows by one query."
+    )
+
+
+def sorts_otherwise(keyset: Keyset, began: Scope) -> KeysetError:
+    """Return the error for a walk whose session has other settings than it began with."""
+    return KeysetError(
+        f"The walk of {_label(keyset)} would lose rows: since it began, a setting of the session "
+        f"was changed that its order ({_names(keyset)}) depends on ({began.sql} was "
+        f"{began.value}). Set it back before the next chunk is read, and resume with after= and "
+        "the position; or use stream(), which reads all rows by one query."
     )
 
 

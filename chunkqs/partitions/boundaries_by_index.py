@@ -11,6 +11,7 @@ from ..django_internals.compiler import Block
 from ..keyset.keyset import Keyset
 from ..keyset.query import CountedSegment, KeysetQuery
 from ..keyset.ranges_after_position import Position
+from ..keyset.walk_errors import reading
 
 
 class Boundary(NamedTuple):
@@ -67,5 +68,6 @@ def _row_at(query: KeysetQuery, segment: CountedSegment, offset: int) -> Block |
         cursor.execute(statement.sql, statement.params)
         if query.learn_types(query.database.column_types(cursor)):
             return None
-        row = list(cursor.fetchmany(1))
+        with reading(query.keyset, query.database):
+            row = list(cursor.fetchmany(1))
     return None if row and query.learn_length(row) else row

@@ -12,12 +12,13 @@ from ..databases import database_of
 from ..django_internals.compiler import Block, Statement
 from ..keyset.query import KeysetQuery
 from ..keyset.ranges_after_position import Position
-from ..keyset.walk_errors import incomparable, left_scope, not_at_its_position
+from ..keyset.walk_errors import incomparable, not_at_its_position, reading
 from .column_types import read_types_alone
 from .null_check import NullCheck
 from .order_check import INCOMPARABLE, OrderCheck
 from .retries import Retries
 from .running_query import RunningQuery
+from .session_check import SessionCheck
 from .several_chunks_at_once import Stock
 
 #: How often the first chunk is read before a row that is not at its own position is an error: it
@@ -61,6 +62,7 @@ class KeysetSource:
         self._is_page = is_page
         self._order = OrderCheck(query, connection)
         self._nulls = NullCheck(query, connection)
+        self._session = SessionCheck(query, connection, retries)
         self._stock = Stock(query, connection)
         self._begin = after
         self._before: Position | None = None
@@ -68,7 +70,7 @@ class KeysetSource:
         self._mark: Position | None = None
         self._running = RunningQuery()
         self._is_first = True
-        self._has_learnt_nulls = False
+        self._has_learnt = False
         self._ended = False
 
     def fetch(self, size: int) -> Block:
@@ -77,8 +79,8 @@ class KeysetSource:
         while not block and not self._ended:
             block = self._retries.run(partial(self._next, size))
             if self._is_first and not self._ended and not self._is_page:
-                self._prepare_to_go_on(size)
-                if self._has_learnt_nulls:
+                self._prepare_to_go_on(size, block)
+                if self._has_learnt:
                     block = self._begin_again()
                     continue
             self._is_first = False
@@ -86,28 +88,28 @@ class KeysetSource:
 
     def _begin_again(self) -> Block:
         """Have the first chunk, which the caller has not had, read in another way."""
-        self._after, self._ended, self._has_learnt_nulls = self._begin, False, False
+        self._after, self._ended, self._has_learnt = self._begin, False, False
         self._before = self._expected = self._mark = None
         self._stock.clear()
         return []
 
-    def _prepare_to_go_on(self, size: int) -> None:
+    def _prepare_to_go_on(self, size: int, block: Block) -> None:
         """Do what a walk of several chunks needs, before the caller has any row."""
         statement = self._latest  # of the rows: they may depend on more than their keys do
-        self._has_learnt_nulls = self._nulls.begin()
+        self._has_learnt = self._nulls.begin() | self._session.begin_sorting(block)
         is_bounded = self._stock.is_complete or not self._look_up_end
         work = partial(self._settle, False) if is_bounded else self._bound
         self._retries.run(work)
-        if self._ended or self._has_learnt_nulls or self._stock.is_complete:
+        if self._ended or self._has_learnt or self._stock.is_complete:
             return
         self._retries.remember_session(statement)
-        self._query.lessons.scope = self._retries.scope()
+        self._session.begin_scope()
         following = next(self._query.statements(self._after, self._until), None)
         if self._goes_on is not None and following is not None:
             self._retries.run(partial(self._goes_on, following(size)))
 
     def _settle(self, has_rows: bool) -> None:
-        self._has_learnt_nulls |= self._nulls.settle(has_rows)
+        self._has_learnt |= self._nulls.settle(has_rows)
 
     def _next(self, size: int) -> Block:
         """Run the queries of the next chunk. A block shorter than asked for is the last.
@@ -137,7 +139,7 @@ class KeysetSource:
             if self._is_first and self._nulls.learn_from(query, self._stock.rows):
                 block = self._ahead(query, rows + 1, again=True)
             if not block:
-                self._require_scope()
+                self._session.require()
             query.check(self._after, block)
             if self._is_in_place(query, block, rows):
                 return block
@@ -151,12 +153,6 @@ class KeysetSource:
             return bool(self._after or self._until or not self._look_up_end)
         columns = self._query.keyset.columns
         return bool(self._after) or any(column.nulls_first is not None for column in columns)
-
-    def _require_scope(self) -> None:
-        """Raise KeysetError where the chunk is empty because the session is another one."""
-        began = self._query.lessons.scope
-        if began is not None and (now := self._database.scope()) not in (None, began):
-            raise left_scope(self._query.keyset, began, now)
 
     def _is_in_place(self, query: KeysetQuery, block: Block, rows: int) -> bool:
         self._order.check_doubtful(query, block)
@@ -201,7 +197,7 @@ class KeysetSource:
         for _ in range(ATTEMPTS):
             last = self._run(backwards, None, None, 1)
             self._settle(bool(last))
-            if self._has_learnt_nulls:
+            if self._has_learnt:
                 return
             self._order.check_doubtful(backwards, last)
             if not last or self._is_last(backwards.position(last[0])):
@@ -252,7 +248,7 @@ class KeysetSource:
             try:
                 self._database.execute(cursor, statement, query.compiler)
             except INCOMPARABLE as error:
-                if query.is_proven:
+                if query.is_proven and not self._names_position(error):
                     raise
                 raise incomparable(query.keyset, error) from error
             except ValueError:
@@ -262,9 +258,16 @@ class KeysetSource:
                 return None
             if query.learn_types(self._database.column_types(cursor)):
                 return None
-            fetched = cursor.fetchall()
+            with reading(query.keyset, self._database):
+                fetched = cursor.fetchall()
         block = fetched if type(fetched) is list else list(fetched)
         return None if block and query.learn_length(block) else block
+
+    def _names_position(self, error: Exception) -> bool:
+        """Return whether the database quotes a text of the positions that it cannot read: of a
+        value that was renamed, or that this session writes in another way."""
+        texts = {value for one in (self._after, self._until) for value in one or ()}
+        return any(f'"{text}"' in str(error) for text in texts if isinstance(text, str))
 
     @property
     def has_ended(self) -> bool:

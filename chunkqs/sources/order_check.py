@@ -38,16 +38,17 @@ class OrderCheck:
         )
         if position is None:
             return
+        types = list(doubtful.values())
         number, column_type = next(iter(doubtful.items()))
         column, name = query.keyset.columns[number], self._database.type_name(column_type)
         try:
             with transaction.atomic(self._connection.alias):
-                found = self._finds(position) and self._database.shows_values_whole()
+                found = self._finds(position) and self._database.shows_values_whole(types)
         except INCOMPARABLE as error:
             raise inexact(column, name, f"is not compared with its text ({error})") from error
         if not found:
             raise inexact(column, name, "is not found by its text")
-        query.lessons.has_own_types = self._database.have_own_order(list(doubtful.values()))
+        query.lessons.has_own_types = self._database.have_own_order(types)
         doubtful.clear()
 
     def is_an_order(

@@ -10,7 +10,7 @@ from django.db import models
 from django.db.models import F
 from django.db.models.functions import Concat, Lower
 
-from chunkqs import keyset_iter
+from chunkqs import chunks, keyset_iter, partition, partitions
 from chunkqs.errors import KeysetError
 from tests.support.exactness.kinds import run, unmanaged
 from tests.support.exactness.oracle import Oracle, assert_exact
@@ -79,3 +79,31 @@ def test_a_token_with_a_text_that_the_connection_cannot_send_is_refused(table: A
         for bounds in ({"after": rows.position}, {"until": rows.position}):
             with pytest.raises(KeysetError, match="character set"):
                 list(iter(keyset_iter(own, **bounds)))
+
+
+@pytest.mark.parametrize("charset", ["utf8mb4", "utf8mb3", "latin1", "cp1251"])
+@pytest.mark.parametrize("order", ORDERS.values(), ids=ORDERS)
+def test_a_partition_is_exact_or_refused_in_a_session_of_fewer_characters(
+    charset: str, order: Any, table: Any
+) -> None:
+    rows = table.objects.order_by(order, "pk").values_list("pk", flat=True)
+    parts = partitions(rows, len(TEXTS))
+    with second_alias(OPTIONS={"charset": charset}):
+        own = rows.using("second")
+        refusals = []
+        for part in parts:
+            expected = list(partition(rows, part))
+            for read in (list, keyset_iter):
+                try:
+                    assert list(iter(read(partition(own, str(part))))) == expected
+                except KeysetError as error:
+                    refusals.append(str(error))
+    assert all(charset in text and "stream()" in text for text in refusals)
+    assert bool(refusals) == (charset != "utf8mb4" and order != "w")
+
+
+def test_the_queryset_of_a_chunk_is_refused_in_a_session_of_fewer_characters(table: Any) -> None:
+    kept = list(chunks(table.objects.order_by("-u"), 3))
+    with second_alias(OPTIONS={"charset": "latin1"}), pytest.raises(KeysetError, match="latin1"):
+        for chunk in kept:
+            list(chunk.queryset.using("second"))

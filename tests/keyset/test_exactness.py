@@ -14,7 +14,7 @@ from chunkqs import ChunkedQuerySet, keyset_iter
 from chunkqs.errors import InvalidPosition, KeysetError
 from tests.support.databases import vendor
 from tests.support.exactness import mysql, postgresql, sqlite
-from tests.support.exactness.kinds import Kind, inspected, run, tables_of, unmanaged
+from tests.support.exactness.kinds import Kind, create, inspected, run, tables_of, unmanaged
 from tests.support.exactness.oracle import FEW_SIZES, Oracle, assert_exact
 from tests.support.private import second_alias
 
@@ -134,6 +134,16 @@ def test_a_token_names_the_same_row_in_another_session(
         except (InvalidPosition, KeysetError):
             continue
         assert got == expected[number + 1 :], number
+
+
+@pytest.mark.database("postgresql")
+def test_a_type_that_shows_fewer_digits_than_it_has_is_refused(tables: Tables) -> None:
+    kind = Kind("seg", ["1..2", "1.0", "1.00", "~1", "0.1234567", "0.123457"], "seg")
+    create("exact_seg", kind)
+    key = models.IntegerField(primary_key=True)
+    model = unmanaged("exact_seg", id=key, v=models.TextField(null=True))
+    assert_exact(Oracle.of_keys(model.objects.all(), "v", kind.refusal))
+    run("DROP TABLE exact_seg")
 
 
 def tokens_of(queryset: Any) -> list[str]:

@@ -9,6 +9,7 @@ from typing import Any
 
 from django.db import Error
 from django.db.backends.utils import CursorWrapper
+from django.db.models import DateField, TimeField
 
 from ...django_internals.compiler import Statement
 from ...django_internals.connections import connect_driver
@@ -29,10 +30,21 @@ from .sort_length import (
     LEAST_BYTES,
     LEAST_BYTES_OF_MARIADB,
     MOST_BYTES,
+    read_sorting,
     sessions_sort_length,
     sort_bytes,
 )
-from .value_transports import ALL_CHARACTERS, DOUBLE, FLOAT, LIKELY, ColumnType, exact, sendable
+from .value_transports import (
+    ALL_CHARACTERS,
+    DOUBLE,
+    FLOAT,
+    LIKELY,
+    TEXTS,
+    TIMESTAMP,
+    ColumnType,
+    exact,
+    sendable,
+)
 
 #: Account, role and database of a session.
 SCOPE = "concat_ws(' ', current_user(), current_role(), database())"
@@ -156,6 +168,10 @@ class MySQL(Database):
         """Go by the type's number."""
         return column_type.code in (FLOAT, DOUBLE)
 
+    def mistakes_nulls(self, column_type: ColumnType) -> bool:
+        """Go by the type's number: what is made of a zero TIMESTAMP is sorted among the NULLs."""
+        return column_type.code == TIMESTAMP
+
     def transport(self, column_type: ColumnType, used: Transport) -> Transport | None:
         """Go by what the server says."""
         return exact(column_type, self._charset)
@@ -177,6 +193,13 @@ class MySQL(Database):
         """Return what SQL calls the type."""
         return column_type.name
 
+    def comparable(self, sql: str, field: Any) -> str:
+        """Wrap what makes a date or time, on MariaDB: it compares CAST('no date' AS DATE) as zero,
+        not as the NULL that it is, and only COALESCE() makes it one."""
+        is_mariadb = self.connection.mysql_is_mariadb  # type: ignore[attr-defined]
+        is_moment = isinstance(field, (DateField, TimeField))
+        return f"COALESCE({sql})" if is_mariadb and is_moment else sql
+
     def null_test(self, sql: str, operator: str, is_column: bool) -> str:
         """Compare with NULL: IS NULL finds a zero date in a column that is NOT NULL, too, and
         MariaDB takes STDDEV() of such a column for something else in HAVING."""
@@ -193,6 +216,15 @@ class MySQL(Database):
         is_mariadb = self.connection.mysql_is_mariadb  # type: ignore[attr-defined]
         needed = sort_bytes(values, self.label)
         return needed if needed >= (LEAST_BYTES_OF_MARIADB if is_mariadb else LEAST_BYTES) else 0
+
+    def sorting(self, column_types: Sequence[ColumnType]) -> Scope | None:
+        """Read how many bytes texts are sorted by, and the time zone that a TIMESTAMP is read in:
+        one query, unless the types are others."""
+        codes = {column_type.code for column_type in column_types}
+        if not codes & {*TEXTS, TIMESTAMP}:
+            return None
+        with self.connection.cursor() as cursor:
+            return read_sorting(cursor, bool(codes & TEXTS), TIMESTAMP in codes)
 
     def sessions_sort_length(self) -> int:
         """Read `max_sort_length`: one query for each connection."""

@@ -14,6 +14,7 @@ from weakref import WeakKeyDictionary
 from django.db.backends.utils import CursorWrapper
 
 from ...errors import KeysetError
+from ..answers import Scope
 
 #: The least that `max_sort_length` may be, on MySQL and on MariaDB, and the most.
 LEAST_BYTES, LEAST_BYTES_OF_MARIADB = 4, 64
@@ -21,7 +22,8 @@ MOST_BYTES = 8 * 1024 * 1024
 #: Bytes that a character takes among sort keys: up to four weights of two bytes.
 CHARACTER_BYTES = 8
 
-#: What the sessions of connections sort by, which hardly anybody changes: a page is one query.
+#: What the sessions of connections sort by, which hardly anybody changes: a page is one query. A
+#: walk of several chunks asks again.
 KNOWN: WeakKeyDictionary[Any, int] = WeakKeyDictionary()
 
 
@@ -43,6 +45,18 @@ def sessions_sort_length(cursor: CursorWrapper) -> int:
         cursor.execute("SELECT @@max_sort_length")
         KNOWN[session] = int(cursor.fetchone()[0])
     return KNOWN[session]
+
+
+def read_sorting(cursor: CursorWrapper, has_texts: bool, has_timestamps: bool) -> Scope:
+    """Return what an order depends on: that texts are sorted by as many bytes as now, or by more;
+    and the time zone, which a TIMESTAMP is read in."""
+    cursor.execute("SELECT @@max_sort_length, @@time_zone")
+    length, zone = cursor.fetchone()
+    KNOWN[cursor.db.connection] = int(length)
+    settings = {f"@@max_sort_length >= {length}": "1"} if has_texts else {}
+    if has_timestamps:
+        settings["@@time_zone"] = zone
+    return Scope(f"concat_ws(' ', {', '.join(settings)})", " ".join(settings.values()))
 
 
 def _sort_bytes(value: Any) -> int:

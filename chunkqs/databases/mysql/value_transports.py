@@ -11,12 +11,20 @@ from ..value_transport import VALUE, Transport
 NUMBERS = {0, 1, 2, 3, 8, 9, 13, 246}
 TEXTS = {15, 249, 250, 251, 252, 253, 254}
 TIMES = {7, 10, 11, 12, 14}
+TIMESTAMP = 7
 FLOAT, DOUBLE, BIT = 4, 5, 16
 #: Flags of ENUM and SET, which come as text, sorted by their numbers.
 NUMBERED = 256 | 2048
 #: The scale of a DOUBLE that is shown with all its digits.
 ALL_DIGITS = 31
-NAMES = {245: "json", 255: "geometry", FLOAT: "float", DOUBLE: "double", BIT: "bit"}
+NAMES = {
+    TIMESTAMP: "timestamp",
+    245: "json",
+    255: "geometry",
+    FLOAT: "float",
+    DOUBLE: "double",
+    BIT: "bit",
+}
 
 #: As a double with all its digits: a FLOAT, and what STDDEV() makes, are shown with fewer.
 DIGITS = Transport("(", ") + 0e0", sorts=True)

@@ -39,21 +39,14 @@ from .value_transports import (
     FLOATS,
     LIKELY,
     LIKELY_MOMENTS,
+    OWN_TYPES,
+    SHORTENED,
+    SHOWS_WHOLE,
     TEXT,
     exact,
     may_hold_floats,
     moment,
 )
-
-#: Of some types, those that are neither enums nor of an extension.
-OWN_TYPES = """
-SELECT FROM pg_catalog.pg_type AS t
-WHERE t.oid = ANY(%s::oid[]) AND t.oid >= %s AND t.typtype <> 'e' AND NOT EXISTS (
-    SELECT FROM pg_catalog.pg_depend AS d
-    WHERE d.classid = 'pg_catalog.pg_type'::regclass AND d.objid = t.oid AND d.deptype = 'e'
-)
-LIMIT 1
-"""
 
 LEADING_WORD = re.compile(r"[a-z0-9]*")
 
@@ -250,10 +243,10 @@ class PostgreSQL(Database):
         """Return True for types of the user's own, and for floats in an array."""
         return may_hold_floats(column_type)
 
-    def shows_values_whole(self) -> bool:
-        """Read `extra_float_digits`: one query."""
+    def shows_values_whole(self, column_types: Sequence[int]) -> bool:
+        """Read `extra_float_digits`, and look for types that never do: one query."""
         with self.connection.cursor() as cursor:
-            cursor.execute("SELECT current_setting('extra_float_digits')::integer > 0")
+            cursor.execute(SHOWS_WHOLE, [list(column_types), SHORTENED])
             (is_whole,) = cursor.fetchone()
         return bool(is_whole)
 

@@ -25,8 +25,28 @@ MOMENTS_WITHIN = {
 FLOATS_WITHIN = {1021, 1022}
 #: regproc and its like, record: no untyped literal is read as one of them.
 WITHOUT_LITERAL = {24, 2202, 2203, 2204, 2205, 2206, 3734, 3769, 4089, 4096, 4191, 2249, 2287}
+#: money and its array: `lc_monetary` decides which amount a text is, and the server does not say
+#: when that is changed.
+MONEY = {790, 791}
 #: Types that were not there when the database was made: enums, composites, those of extensions.
 FIRST_OF_USER = 16384
+#: Of some types, those that are neither enums nor of an extension.
+OWN_TYPES = """
+SELECT FROM pg_catalog.pg_type AS t
+WHERE t.oid = ANY(%s::oid[]) AND t.oid >= %s AND t.typtype <> 'e' AND NOT EXISTS (
+    SELECT FROM pg_catalog.pg_depend AS d
+    WHERE d.classid = 'pg_catalog.pg_type'::regclass AND d.objid = t.oid AND d.deptype = 'e'
+)
+LIMIT 1
+"""
+#: Whether values of some types are shown with all their digits.
+SHOWS_WHOLE = """
+SELECT current_setting('extra_float_digits')::integer > 0 AND NOT EXISTS (
+    SELECT FROM pg_catalog.pg_type AS t WHERE t.oid = ANY(%s::oid[]) AND t.typname = ANY(%s)
+)
+"""
+#: Types of extensions whose text has fewer digits than their values: of the extension seg.
+SHORTENED = ["seg", "_seg"]
 
 TEXT = Transport("(", ")::text")
 #: ISO 8601, whatever the DateStyle.
@@ -51,7 +71,7 @@ def exact(oid: int, used: Transport, has_iso_dates: bool) -> Transport | None:
     """Return how values of a type are read exactly, `used` where that does; None for no way."""
     if oid in MOMENTS:
         return used if used is MOMENT else moment(has_iso_dates)
-    if oid in WITHOUT_LITERAL or (oid in MOMENTS_WITHIN and not has_iso_dates):
+    if oid in WITHOUT_LITERAL | MONEY or (oid in MOMENTS_WITHIN and not has_iso_dates):
         return None
     if oid in EXACT:
         return VALUE

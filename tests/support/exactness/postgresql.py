@@ -15,6 +15,7 @@ SETUP = """
 CREATE EXTENSION IF NOT EXISTS citext;
 CREATE EXTENSION IF NOT EXISTS hstore;
 CREATE EXTENSION IF NOT EXISTS pg_trgm;
+CREATE EXTENSION IF NOT EXISTS seg;
 CREATE TYPE exact_mood AS ENUM ('sad', 'ok', 'happy');
 CREATE TYPE exact_pair AS (number integer, note text, ratio real);
 CREATE DOMAIN exact_ratio AS real;
@@ -103,7 +104,8 @@ KINDS = [
     Kind("inet", NETWORKS),
     Kind("cidr", ["10.0.0.0/8", "10.0.0.0/9", "::/0"]),
     Kind("macaddr", ["08:00:2b:01:02:03", "ff:00:00:00:00:00"]),
-    Kind("money", ["-12.34", "0", "1234567.89"]),
+    Kind("money", ["-12.34", "0", "1234567.89"], "money"),
+    Kind("money[]", ["{1}", "{-2,3}"], "money"),
     Kind("bit(3)", ["101", "000", "111"]),
     Kind("varbit", ["", "1", "0", "01", "011"]),
     Kind("integer[]", ["{}", "{1,2}", "{1,NULL}", "{{1},{2}}", "[5:6]={1,2}", "{70000}"]),
