@@ -80,6 +80,9 @@ class Features:
     adds_decimals_exactly = False
     """Whether decimals are no floats: their sum is the same in whatever order they are added."""
 
+    coalesces_to_null = False
+    """Whether COALESCE() makes a value that its type does not have NULL, the last one as well."""
+
     deviates_exactly = False
     """Whether a variance of integers is the same in whatever order they come."""
 

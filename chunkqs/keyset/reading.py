@@ -15,6 +15,7 @@ from ..databases.value_transport import Transport
 from ..django_internals.expressions import Col, field_of
 from .columns import KeyColumn
 from .refusals import inexact
+from .unproven_not_null import coalesced
 from .unstable_aggregates import is_gathered
 
 #: How much further than needed to sort, as longer values will come.
@@ -47,10 +48,11 @@ class Lessons:
     """How many bytes of each value to sort by; 0 leaves that to the session."""
 
     @classmethod
-    def before_any_row(cls, columns: Iterable[KeyColumn], database: Database) -> Self:
+    def before_any_row(cls, columns: Sequence[KeyColumn], database: Database) -> Self:
         """Return what the model makes likely."""
         fields = (field_of(column.expression) for column in columns)
-        return cls(tuple(map(database.likely_transport, fields)))
+        transports = tuple(map(database.likely_transport, fields))
+        return cls(transports, nullable=coalesced(columns, database))
 
     def learn_types(
         self, types: Sequence[Any], columns: Sequence[KeyColumn], database: Database

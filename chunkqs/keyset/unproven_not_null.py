@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import replace
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 from django.db.models import BooleanField
 from django.db.models.expressions import Expression
+from django.db.models.functions import Coalesce
 from django.db.models.sql.compiler import SQLCompiler
 
 from ..databases import database_of
+from ..databases.base import Database
 from ..databases.null_proofs import TableColumn, known
 from ..django_internals.expressions import Col, flattened
 from .columns import KeyColumn
@@ -30,11 +32,24 @@ def declared(column: KeyColumn) -> frozenset[TableColumn]:
 
 def disproven(columns: Sequence[KeyColumn], connection: BaseDatabaseWrapper) -> frozenset[int]:
     """Return the places of the key columns that are known to be declared wrongly. No query."""
-    places = set()
+    places = set(coalesced(columns, database_of(connection)))
     for place, column in enumerate(columns):
         if not all(known(connection, declared(column)).values()):
             places.add(place)
     return frozenset(places)
+
+
+def coalesced(columns: Iterable[KeyColumn], database: Database) -> frozenset[int]:
+    """Return the places of the key columns that are to have no NULL by a COALESCE() alone, of a
+    database that does not keep that promise."""
+    if not database.coalesces_to_null:
+        return frozenset()
+    return frozenset(
+        place
+        for place, column in enumerate(columns)
+        if not column.nullable
+        and any(isinstance(part, Coalesce) for part in flattened(column.expression))
+    )
 
 
 def with_nulls(columns: Sequence[KeyColumn], places: Collection[int]) -> tuple[KeyColumn, ...]:

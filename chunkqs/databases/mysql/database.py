@@ -81,6 +81,7 @@ class MySQL(Database):
     sorts_by_beginnings = True
     knows_types = True
     hides_types = True
+    coalesces_to_null = True
     has_numbered_types = True
     adds_decimals_exactly = True
     compares_json_by_value = True
