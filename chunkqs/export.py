@@ -9,8 +9,8 @@ from django.db import connections
 from .arguments import checked_choice
 from .databases.answers import CopyFormat
 from .django_internals.compiler import compile_select
-from .django_internals.values import field_types
-from .django_internals.values import names_of_values as column_names
+from .django_internals.export_columns import field_types
+from .django_internals.export_columns import names_of_values as column_names
 from .exports.csv import CsvFormat
 from .exports.ndjson import NdjsonFormat
 from .exports.rows import labels_of, rows_of

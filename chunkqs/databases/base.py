@@ -17,7 +17,7 @@ from django.db.backends.utils import CursorWrapper
 
 from ..django_internals.compiler import Statement
 from ..django_internals.execute_sql import execute
-from ..django_internals.values import Conversion
+from ..django_internals.export_columns import Conversion
 from .answers import CopyFormat, CopyReader, Explanation, RepeatedWork, Scope, TransientError
 from .distribution import Distribution, Step
 from .features import Features

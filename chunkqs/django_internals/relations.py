@@ -16,7 +16,7 @@ from django.db.models import Model
 from django.db.models.fields.related_descriptors import ForwardManyToOneDescriptor
 
 from .instance_construction import Assignment, assignment_of
-from .models import cache_name_of
+from .row_loading import cache_name_of
 
 
 class KnownRelation(NamedTuple):

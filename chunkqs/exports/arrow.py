@@ -12,7 +12,7 @@ from django.conf import settings
 from pyarrow import csv
 
 from ..databases.answers import Reading
-from ..django_internals.values import FieldType
+from ..django_internals.export_columns import FieldType
 from .values_as_text import text_of
 
 #: Digits of a decimal that Arrow keeps in 128 and in 256 bits.

@@ -12,9 +12,7 @@ from django.db.models import QuerySet
 
 from ..databases import database_of
 from ..databases.answers import StoredMoment
-from ..django_internals.models import SQLCompiler, ValuesListIterable, selected
-from ..django_internals.queries import prefetch_lookups
-from ..django_internals.values import (
+from ..django_internals.export_columns import (
     Conversion,
     conversions_of,
     is_made_by_django,
@@ -23,7 +21,9 @@ from ..django_internals.values import (
     values_of,
     with_iterable_class,
 )
-from ..django_internals.values import names_of_values as column_names
+from ..django_internals.export_columns import names_of_values as column_names
+from ..django_internals.queries import prefetch_lookups
+from ..django_internals.row_loading import SQLCompiler, ValuesListIterable, selected
 from ..hydration.codegen import Hydrate
 from ..hydration.columns import SelectedColumns
 from ..hydration.hydrator import WRITERS, each

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from ..django_internals.models import (
+from ..django_internals.row_loading import (
     SQLCompiler,
     composite_width,
     converters_of,

@@ -14,7 +14,8 @@ from django.db.models import QuerySet
 
 from ..django_internals.compiler import Block, iterate_block
 from ..django_internals.instance_construction import assignment_of, is_unpatched
-from ..django_internals.models import (
+from ..django_internals.relations import known_relations
+from ..django_internals.row_loading import (
     FlatValuesListIterable,
     ModelIterable,
     NamedValuesListIterable,
@@ -29,7 +30,6 @@ from ..django_internals.models import (
     names_of,
     uses_stock_compiler,
 )
-from ..django_internals.relations import known_relations
 from .codegen import Constructor, Hydrate, by_width, function
 from .columns import SelectedColumns
 from .instances import Attribute, InstancePlanner

@@ -20,9 +20,9 @@ from ..django_internals.expressions import Col, is_known
 from ..django_internals.queries import without_lock
 from .block_check import check_block
 from .keyset import Keyset, KeysetError
+from .learnt_types import Lessons
 from .predicates import InScope, at, between, of_segment, until
 from .ranges_after_position import Position, Segment, segments
-from .reading import Lessons
 from .refusals import unsendable
 from .statement_template import Open, Template, filled, nulls, slots
 from .union import KeysetUnion

@@ -17,7 +17,7 @@ from ..django_internals.ordering import ordered_by
 from .access_path import access_path_of
 from .columns import TYPE_ALONE, KeyColumn, KeyValue
 from .keyset import Keyset
-from .reading import Lessons
+from .learnt_types import Lessons
 from .statement_template import LIMIT, MANY_ROWS, number_unlike
 from .unproven_not_null import with_nulls
 

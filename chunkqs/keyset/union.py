@@ -13,9 +13,9 @@ from ..django_internals.compiler import Compiled, Extra, Statement, fetched_widt
 from ..django_internals.conditions import restrict
 from .columns import KeyColumn, KeyValue
 from .keyset import Keyset
+from .learnt_types import Lessons
 from .predicates import separately_between
 from .ranges_after_position import Segment
-from .reading import Lessons
 from .select import KeysetSelect
 from .statement_template import LIMIT
 

@@ -11,7 +11,7 @@ from ..databases.answers import CopyFormat
 from ..databases.private_connection import PrivateConnection
 from ..django_internals.compiler import Statement
 from ..django_internals.connections import in_transaction
-from ..django_internals.values import conversions_of, knows_moments
+from ..django_internals.export_columns import conversions_of, knows_moments
 from .copy_source import CallersCopySource, CopySource
 from .source import ListSource
 from .stream import OpenSource, Stream

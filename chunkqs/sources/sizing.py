@@ -14,7 +14,7 @@ from django.db.models import fields
 from django.db.models.sql.compiler import SQLCompiler
 
 from ..django_internals.compiler import Block
-from ..django_internals.models import selected
+from ..django_internals.row_loading import selected
 
 #: Bytes that one chunk may take, unless the caller says otherwise.
 MAX_BYTES = 16 * 1024 * 1024

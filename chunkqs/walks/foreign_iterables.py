@@ -21,7 +21,7 @@ from ..django_internals.iterables import (
     iterate,
     rows_of,
 )
-from ..django_internals.models import iterable_class_of
+from ..django_internals.row_loading import iterable_class_of
 from ..exports.rows import RowIterable
 from ..keyset.ranges_after_position import Position
 from ..sources.sizing import FixedSize

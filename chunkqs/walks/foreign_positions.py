@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from ..django_internals.compiler import Block
-from ..django_internals.models import SQLCompiler, is_of_models, loaded_model
+from ..django_internals.row_loading import SQLCompiler, is_of_models, loaded_model
 from ..hydration.columns import SelectedColumns
 from ..hydration.hydrator import each
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from django.db.models import QuerySet
 
-from ..django_internals.models import ModelIterable, iterable_class_of, tracks_peers
 from ..django_internals.queries import prefetch_lookups
+from ..django_internals.row_loading import ModelIterable, iterable_class_of, tracks_peers
 
 #: Hydrate 100 instances at a time: they stay in the CPU cache and don't trigger a collection.
 INSTANCES = 100

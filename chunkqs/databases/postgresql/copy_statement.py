@@ -10,7 +10,7 @@ from collections.abc import Sequence
 
 from django.conf import settings
 
-from ...django_internals.values import Conversion
+from ...django_internals.export_columns import Conversion
 from ..answers import CopyFormat, Reading
 
 BOOL, BYTEA, INT8, INT2, INT4, TEXT, OID = 16, 17, 20, 21, 23, 25, 26

@@ -13,7 +13,7 @@ from django.db.backends.utils import CursorWrapper
 from django.db.transaction import atomic, set_rollback
 
 from ...django_internals.compiler import Statement
-from ...django_internals.values import Conversion
+from ...django_internals.export_columns import Conversion
 from ..answers import (
     CopyFormat,
     CopyReader,

@@ -14,7 +14,7 @@ from django.db.models.sql.compiler import SQLCompiler
 
 from chunkqs.django_internals.compiler import compile_select
 from chunkqs.django_internals.instance_construction import Assignment, assignment_of, is_plain
-from chunkqs.django_internals.models import annotations_of, cache_name_of
+from chunkqs.django_internals.row_loading import annotations_of, cache_name_of
 from tests.support.digests import digest, watched
 from tests.support.models import (
     Article,

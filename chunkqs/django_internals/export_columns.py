@@ -12,7 +12,7 @@ from django.db.models.expressions import BaseExpression, Col, ColPairs
 from django.db.models.functions import Cast
 from django.db.models.sql.compiler import SQLCompiler
 
-from .models import converters_of, is_django_converter, selected
+from .row_loading import converters_of, is_django_converter, selected
 
 
 # Django 5.2, 6.0, 6.1: _fields is None until values(), values_list() or dates(). The select
