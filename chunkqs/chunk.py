@@ -10,8 +10,8 @@ from django.db.models import QuerySet
 from .django_internals.queries import unread
 from .errors import KeysetError
 from .keyset.ranges_after_position import Position
+from .walks.block_builder import Built
 from .walks.plan import Plan
-from .walks.row_builder import Built
 from .walks.walk import Walk
 
 Row = TypeVar("Row")

@@ -25,7 +25,7 @@ from ..django_internals.export_columns import names_of_values as column_names
 from ..django_internals.queries import prefetch_lookups
 from ..django_internals.row_loading import SQLCompiler, ValuesListIterable, selected
 from ..hydration.codegen import Hydrate
-from ..hydration.columns import SelectedColumns
+from ..hydration.converted_columns import SelectedColumns
 from ..hydration.hydrator import WRITERS, each
 from .json_documents import Document, document_of
 

@@ -42,7 +42,7 @@ from ..django_internals.compiler import Block
 from ..django_internals.instance_construction import Assignment, from_db_of
 from ..django_internals.relations import KnownRelation
 from ..django_internals.row_loading import ModelState
-from .columns import SelectedColumns
+from .converted_columns import SelectedColumns
 from .instances import Attribute, InstancePlan, Relation
 
 Hydrate = Callable[[Block], list[Any]]

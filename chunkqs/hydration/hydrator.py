@@ -31,7 +31,7 @@ from ..django_internals.row_loading import (
     uses_stock_compiler,
 )
 from .codegen import Constructor, Hydrate, by_width, function
-from .columns import SelectedColumns
+from .converted_columns import SelectedColumns
 from .instances import Attribute, InstancePlanner
 
 

@@ -11,7 +11,7 @@ from django.db.models import Model
 
 from ..django_internals.instance_construction import Assignment, assignment_of, is_plain
 from ..django_internals.row_loading import LoadedModel, cache_name_of, in_order_of_fields
-from .columns import SelectedColumns
+from .converted_columns import SelectedColumns
 
 
 class Attribute(NamedTuple):

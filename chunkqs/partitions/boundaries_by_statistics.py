@@ -24,9 +24,9 @@ from ..keyset.keyset import Keyset, Position, keyset_of
 from ..keyset.predicates import between
 from ..keyset.query import KeysetQuery
 from .boundaries_by_index import Boundary
-from .row_estimates import Weight, cuts, rows_between, weights
 from .statistics_conditions import Bound, at, before, earlier_rows, until
 from .statistics_quantiles import Place, Quantiles
+from .uneven_ranges import Weight, cuts, rows_between, weights
 
 #: In tables of fewer rows the exact boundaries are found as fast.
 FEW_ROWS = 20_000

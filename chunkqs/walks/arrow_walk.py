@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 from django.db.backends.base.base import BaseDatabaseWrapper
 
 from ..django_internals.connections import borrowed
+from .block_builder import Built
 from .iterators import WalkIterator
 from .plan import Plan
-from .row_builder import Built
 from .walk import Walk
 
 if TYPE_CHECKING:

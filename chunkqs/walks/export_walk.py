@@ -7,8 +7,8 @@ from typing import Any, Protocol
 
 from ..django_internals.compiler import Block
 from ..keyset.ranges_after_position import Position
+from .block_builder import Built
 from .plan import Plan
-from .row_builder import Built
 from .walk import Walk
 
 #: Bytes of a part, about. Parts are whole rows.

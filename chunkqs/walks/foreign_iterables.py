@@ -26,10 +26,10 @@ from ..exports.rows import RowIterable
 from ..keyset.ranges_after_position import Position
 from ..sources.sizing import FixedSize
 from ..sources.stream import OpenSource
+from .block_builder import BlockBuilder, Builder, Built, Fetch, block_builder, repeated
 from .foreign_positions import Origins, aligned
 from .plan import Plan, Positioner
 from .prefetching import prefetch
-from .row_builder import BlockBuilder, Builder, Built, Fetch, block_builder, repeated
 from .rows_at_once import takes_whole_chunks
 
 

@@ -13,7 +13,7 @@ from asgiref.sync import sync_to_async
 from ..callers_line import callers_line, waiting, warn
 from ..django_internals.responses import close_when_client_leaves, is_read_by_response
 from ..errors import LargeResultWarning
-from .row_builder import Built
+from .block_builder import Built
 from .walk import Walk
 
 INTO_MEMORY = (

@@ -20,12 +20,12 @@ from ..sources.running_query import RunningQuery
 from ..sources.sizing import FixedSize, row_bound
 from ..sources.source import Source
 from ..sources.throttling import Pacing
+from .block_builder import Builder, Built
 from .cancelling import Turn
 from .foreign_iterables import builder
 from .foreign_positions import UNKNOWN, Place
 from .given_items import Given, nothing_after
 from .plan import Plan, Positioner
-from .row_builder import Builder, Built
 
 
 class State(Enum):

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import gc
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple, Protocol
 
@@ -13,6 +11,7 @@ from django.db import Error, connections
 from django.db.models import QuerySet
 
 from ..django_internals.compiler import Block
+from ..hydration.garbage_collection import collector_paused
 from ..hydration.hydrator import hydrator
 from ..sources.sizing import FixedSize
 from ..sources.stream import OpenSource
@@ -125,22 +124,6 @@ def repeated(build: Build, opened: OpenSource) -> Build:
         return build
     run = opened.retries.run
     return lambda block: run(partial(build, block))
-
-
-@contextmanager
-def collector_paused() -> Iterator[None]:
-    """Pause Python's garbage collector while rows are built that will all be kept.
-
-    It starts after so many new objects, and would look through every object of the program
-    again and again, a quarter of the time of chunks(), to find that none of them is garbage.
-    """
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 def _build_together(block: Block, hydrate: Hydrate, queryset: QuerySet[Any, Any]) -> Built:
