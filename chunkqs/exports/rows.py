@@ -26,7 +26,8 @@ from ..django_internals.queries import prefetch_lookups
 from ..django_internals.row_loading import SQLCompiler, ValuesListIterable, selected
 from ..hydration.codegen import Hydrate
 from ..hydration.converted_columns import SelectedColumns
-from ..hydration.hydrator import WRITERS, each
+from ..hydration.hydrator import WRITERS
+from ..hydration.values_rows import each
 from .json_documents import Document, document_of
 
 

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from ..django_internals.compiler import Block
 from ..django_internals.row_loading import SQLCompiler, is_of_models, loaded_model
 from ..hydration.converted_columns import SelectedColumns
-from ..hydration.hydrator import each
+from ..hydration.values_rows import each
 
 #: Raw rows to remember of those whose rows have not come out yet. An iterable class that
 #: builds rows of another kind takes the rows' positions away, never the memory.

@@ -11,7 +11,7 @@ from typing import Any, Generic, Self, TypeVar, cast
 from asgiref.sync import sync_to_async
 
 from ..callers_line import callers_line, waiting, warn
-from ..django_internals.responses import close_when_client_leaves, is_read_by_response
+from ..django_internals.client_disconnects import close_when_client_leaves, is_read_by_response
 from ..errors import LargeResultWarning
 from .block_builder import Built
 from .walk import Walk

@@ -11,7 +11,7 @@ import pytest
 from asgiref.sync import async_to_sync, sync_to_async
 from django.http import StreamingHttpResponse
 
-from chunkqs.django_internals.responses import AWAITING, close_when_client_leaves
+from chunkqs.django_internals.client_disconnects import AWAITING, close_when_client_leaves
 from tests.support.digests import digest, watched
 
 RESPONSE: Any = StreamingHttpResponse
