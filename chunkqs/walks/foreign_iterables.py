@@ -16,50 +16,18 @@ from ..django_internals.iterables import (
     AsksDerivedRows,
     Feed,
     fed,
-    has_own_iterable,
     has_own_iteration,
     iterate,
     rows_of,
 )
-from ..django_internals.row_loading import iterable_class_of
-from ..exports.rows import RowIterable
 from ..keyset.ranges_after_position import Position
 from ..sources.sizing import FixedSize
 from ..sources.stream import OpenSource
-from .block_builder import BlockBuilder, Builder, Built, Fetch, block_builder, repeated
+from .block_builder import BlockBuilder, Built, Fetch, repeated
 from .foreign_positions import Origins, aligned
 from .plan import Plan, Positioner
 from .prefetching import prefetch
 from .rows_at_once import takes_whole_chunks
-
-
-def builder(
-    plan: Plan,
-    opened: OpenSource,
-    positioner: Positioner | None,
-    fetch: Fetch,
-    sizes: FixedSize,
-    alias: str,
-) -> Builder:
-    """Return what builds the rows of a walk, in the way that its queryset asks for."""
-    queryset = plan.queryset.using(alias)
-    if opened.is_written or issubclass(iterable_class_of(queryset), RowIterable):
-        return block_builder(queryset, opened, fetch, sizes, is_chunked=plan.is_chunked)
-    if has_own_iteration(queryset) or has_own_iterable(queryset):
-        by_block = partial(_builder_by_block, plan, queryset, opened, positioner, fetch, sizes)
-        if has_own_iteration(queryset):
-            return by_block()
-        return IterableBuilder(
-            queryset,
-            opened,
-            fetch,
-            sizes,
-            is_chunked=plan.is_chunked,
-            by_block=by_block,
-            positioner=positioner,
-            start=plan.after,
-        )
-    return block_builder(queryset, opened, fetch, sizes, is_chunked=plan.is_chunked)
 
 
 class IterableBuilder:
@@ -155,7 +123,7 @@ class IterableBuilder:
             self._by_block.forget()
 
 
-def _builder_by_block(
+def builder_by_block(
     plan: Plan,
     queryset: QuerySet[Any, Any],
     opened: OpenSource,

@@ -22,7 +22,7 @@ from ..sources.source import Source
 from ..sources.throttling import Pacing
 from .block_builder import Builder, Built
 from .cancelling import Turn
-from .foreign_iterables import builder
+from .choice_of_builder import builder
 from .foreign_positions import UNKNOWN, Place
 from .given_items import Given, nothing_after
 from .plan import Plan, Positioner
