@@ -12,8 +12,9 @@ from .django_internals.compiler import compile_select
 from .django_internals.export_columns import field_types
 from .django_internals.export_columns import names_of_values as column_names
 from .exports.csv import CsvFormat
+from .exports.header import labels_of
 from .exports.ndjson import NdjsonFormat
-from .exports.rows import labels_of, rows_of
+from .exports.rows import rows_of
 from .lazy import Lazy
 from .walks.export_walk import ExportWalk, Writer
 from .walks.plan import Plan

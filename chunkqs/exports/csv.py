@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from .json_documents import Document
+from .json_values import Document
 from .lines import Lines
 from .values_as_text import PLAIN, TEXTS, writer_of
 from .writers_by_type import Writers

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from .json_documents import Document, json_text, quoted
+from .json_values import Document, json_text, quoted
 from .lines import Lines
 from .values_as_text import PLAIN, float_text, writer_of
 from .writers_by_type import Writers

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import datetime
 from functools import partial
 from typing import Any
 
-from django.core.exceptions import FieldDoesNotExist
 from django.db.models import QuerySet
 
 from ..databases import database_of
@@ -21,14 +19,13 @@ from ..django_internals.export_columns import (
     values_of,
     with_iterable_class,
 )
-from ..django_internals.export_columns import names_of_values as column_names
 from ..django_internals.queries import prefetch_lookups
 from ..django_internals.row_loading import SQLCompiler, ValuesListIterable, selected
 from ..hydration.codegen import Hydrate
 from ..hydration.converted_columns import SelectedColumns
 from ..hydration.hydrator import WRITERS
 from ..hydration.values_rows import each
-from .json_documents import Document, document_of
+from .json_values import Document, document_of
 
 
 class RowIterable(ValuesListIterable):  # type: ignore[type-arg]
@@ -89,42 +86,3 @@ def rows_of(queryset: QuerySet[Any, Any], *, as_text: bool = False) -> QuerySet[
             "them."
         )
     return rows
-
-
-def labels_of(queryset: QuerySet[Any, Any], header: Any) -> list[str] | None:
-    """Return the header that a caller asks for: names, verbose names, or the caller's own.
-
-    `queryset` is one of `rows_of()`. None for no header.
-    """
-    names = column_names(queryset)
-    if header is False:
-        return None
-    if header is True:
-        return names
-    if header == "verbose_name":
-        return [_verbose_name(queryset.model, name) for name in names]
-    if isinstance(header, str) or not isinstance(header, Iterable):
-        raise TypeError(
-            f"csv(header={header!r}): use True for names, False for none, 'verbose_name', or a "
-            "list of your own."
-        )
-    own = [str(label) for label in header]
-    if len(own) != len(names):
-        raise ValueError(
-            f"csv(header=...) has {len(own)} labels for {len(names)} columns: {', '.join(names)}."
-        )
-    return own
-
-
-def _verbose_name(model: Any, name: str) -> str:
-    """Return the verbose name of the field that a path leads to; of an annotation its own."""
-    field = None
-    for part in name.split("__"):
-        try:
-            field = model._meta.pk if part == "pk" else model._meta.get_field(part)
-        except FieldDoesNotExist:
-            return name
-        model = field.related_model
-        if model is None:
-            break
-    return str(getattr(field, "verbose_name", name))

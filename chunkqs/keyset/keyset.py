@@ -28,8 +28,8 @@ from ..django_internals.queries import QueryInfo, keep_named_joins, unordered_pa
 from ..django_internals.routing import planning_alias
 from ..errors import KeysetError
 from .columns import KeyColumn, key_column, reversed_name
-from .predicates import between
 from .ranges_after_position import Position
+from .ranges_as_sql import between
 from .refusals import refusal, refuse_column, refuse_query, refuse_repeats
 from .total_order import missing_columns
 from .unproven_not_null import declared, disproven, with_nulls

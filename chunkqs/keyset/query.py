@@ -21,8 +21,8 @@ from ..django_internals.queries import without_lock
 from .block_check import check_block
 from .keyset import Keyset, KeysetError
 from .learnt_types import Lessons
-from .predicates import InScope, at, between, of_segment, until
 from .ranges_after_position import Position, Segment, segments
+from .ranges_as_sql import InScope, at, between, of_segment, until
 from .refusals import unsendable
 from .statement_template import Open, Template, filled, nulls, slots
 from .union import KeysetUnion

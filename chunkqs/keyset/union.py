@@ -14,8 +14,8 @@ from ..django_internals.conditions import restrict
 from .columns import KeyColumn, KeyValue
 from .keyset import Keyset
 from .learnt_types import Lessons
-from .predicates import separately_between
 from .ranges_after_position import Segment
+from .ranges_as_sql import separately_between
 from .select import KeysetSelect
 from .statement_template import LIMIT
 

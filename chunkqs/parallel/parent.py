@@ -20,18 +20,14 @@ from ..keyset.keyset import keyset_of
 from ..keyset.query import KeysetQuery
 from ..partitions.boundaries_by_index import boundaries
 from ..partitions.partition import KeyRange
-from ..sources.sizing import FixedSize, Sizing, row_bound
 from ..walks.missing_index import warn_of_missing_index
 from .pool import TASKS_EACH, WorkerPool, is_pool_broken, refuse_without_children
+from .task_sizes import TaskSizes
 from .worker import Job, Outcome, Task, View, Walk, described_session, refusal
 
 Result = TypeVar("Result")
 #: Lets queries see what the workers see.
 Reading = Callable[[], AbstractContextManager[Any]]
-#: To hand a task over takes milliseconds: where rows are done quickly, it gets as many of them as
-#: take so many seconds, up to so many rows.
-TASK_SECONDS = 0.1
-MOST_ROWS = 8_000
 
 
 class ExecutorWorkers:
@@ -135,7 +131,7 @@ class Run:
         self._most = TASKS_EACH * wishes.workers
         self._reading = reading
         self._query = KeysetQuery(self._keyset, self._connection)
-        self._sizes = Sizing(wishes.chunk_size).start(1, row_bound(self._query.compiler))
+        self._sizes = TaskSizes(wishes.chunk_size, self._query.compiler)
 
     def results(self) -> Iterator[Any]:
         """Yield the results of one task after the other. Two tasks for each worker are given out
@@ -150,16 +146,8 @@ class Run:
             future = self._next_done(given)
             task = given.pop(future)
             outcome = self._outcome(future, task)
-            self._learn(task, outcome)
+            self._sizes.learn(task, outcome)
             yield from outcome.results
-
-    def _learn(self, task: Task, outcome: Outcome) -> None:
-        """Learn from a task how many rows the next ones should have."""
-        if not outcome.row_bytes:  # its rows were deleted before it was worked on
-            return
-        quick = int(task.rows * TASK_SECONDS / max(outcome.seconds, TASK_SECONDS / MOST_ROWS))
-        self._sizes.allow_larger(min(quick, MOST_ROWS))
-        self._sizes.learn(outcome.row_bytes)
 
     def _submitted(self, task: Task) -> Future[Outcome]:
         try:
@@ -195,7 +183,7 @@ class Run:
         """Look up the end of one range after the other, along the index."""
         with self._reading():
             keyset = self._keyset.as_proven(self._connection)
-        found = boundaries(keyset, self._connection, _rows_of(self._sizes))
+        found = boundaries(keyset, self._connection, iter(self._sizes))
         after = None
         for number in count():
             with self._reading():
@@ -208,11 +196,6 @@ class Run:
             key_range = KeyRange(after, boundary.position, keyset.nullable)
             yield Task(number, key_range, boundary.rows)
             after = boundary.position
-
-
-def _rows_of(sizes: FixedSize) -> Iterator[int]:
-    while True:
-        yield sizes.rows
 
 
 def refuse_transaction(connection: BaseDatabaseWrapper) -> None:

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import multiprocessing
-import os
-import pickle
 import signal
-import threading
 import time
 from collections.abc import Callable, Collection
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor
@@ -19,13 +16,12 @@ from multiprocessing.process import BaseProcess
 from multiprocessing.queues import SimpleQueue
 from typing import Any
 
-import django
-from django.conf import settings
-from django.db import NotSupportedError, connections
+from django.db import NotSupportedError
 
 from ..errors import WorkerDied
 from ..keyset.keyset import Keyset
-from .worker import Job, Outcome, Task, unpickled
+from .worker import Job, Outcome, Task
+from .worker_process import begin, run, surroundings
 
 #: Seconds that a worker has to end when it is asked to.
 PATIENCE = 5.0
@@ -39,7 +35,7 @@ class QuietProcess(SpawnProcess):
     """A process that Ctrl-C does not reach, from its first moment on: it is for the parent."""
 
     def start(self) -> None:
-        """Start with the signal held back, which `_begin()` will ignore."""
+        """Start with the signal held back, which `begin()` will ignore."""
         if not hasattr(signal, "pthread_sigmask"):  # Windows
             super().start()
             return
@@ -92,15 +88,15 @@ class WorkerPool:
         self._executor = ProcessPoolExecutor(
             workers,
             mp_context=self._context,
-            initializer=_begin,
-            initargs=(_surroundings(), job.pickled(), self._slots),
+            initializer=begin,
+            initargs=(surroundings(), job.pickled(), self._slots),
         )
 
     def submit(self, task: Task) -> Future[Outcome]:
         """Let a worker take the task up."""
         slot = next(n for n, one in enumerate(self._futures) if one is None or one.done())
         self._slots[slot] = 0
-        future = self._executor.submit(_run, slot, task)  # raises where a worker has died
+        future = self._executor.submit(run, slot, task)  # raises where a worker has died
         self._tasks[slot], self._futures[slot] = task, future
         return future
 
@@ -237,70 +233,3 @@ def refuse_without_children() -> None:
             "have no children. Give threads, executor=ThreadPoolExecutor(), or a task of its own "
             "to each of partitions(), or run the worker with --pool=threads."
         )
-
-
-def _surroundings() -> tuple[str | None, bytes]:
-    """Return where the settings are, and the databases as this process has them now.
-
-    In a test run they are not those of the settings.
-    """
-    databases = {alias: connections[alias].settings_dict for alias in connections}
-    return getattr(settings, "SETTINGS_MODULE", None), pickle.dumps(databases)
-
-
-# What a worker knows. Set once, when it begins.
-_pickled: bytes
-_slots: Any
-_failure: BaseException | None = None
-
-
-def _begin(surroundings: tuple[str | None, bytes], pickled: bytes, slots: Any) -> None:
-    """Set Django up in a worker. What goes wrong is raised by its first task."""
-    global _pickled, _slots, _failure
-    _pickled, _slots = pickled, slots
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    if hasattr(signal, "pthread_sigmask"):
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    try:
-        _set_up(*surroundings)
-    except BaseException as error:
-        _failure = error
-
-
-def _set_up(module: str | None, databases: bytes) -> None:
-    if module is not None:
-        os.environ["DJANGO_SETTINGS_MODULE"] = module
-    django.setup()
-    for alias, config in pickle.loads(databases).items():
-        # In place: a connection may have been made of it already.
-        connections.settings.setdefault(alias, {}).update(config)
-
-
-def _end_with_parent() -> None:
-    """End the worker when the parent was killed, and nobody is left to end it."""
-    parent = multiprocessing.parent_process()
-    if parent is not None:
-        wait([parent.sentinel])
-        os._exit(1)
-
-
-def _run(slot: int, task: Task) -> Outcome:
-    _slots[slot] = os.getpid()
-    try:
-        if _failure is not None:
-            raise _failure
-        return unpickled(_pickled).run(task)
-    except Exception as error:
-        if _is_transportable(error):
-            raise
-        raise RuntimeError(f"{type(error).__qualname__}: {error}") from error
-
-
-def _is_transportable(error: Exception) -> bool:
-    """Return whether an error comes through a pickle. One that doesn't would break the pool."""
-    try:
-        pickle.loads(pickle.dumps(error))
-    except Exception:
-        return False
-    return True

@@ -21,8 +21,8 @@ from ..django_internals.ordering import ordered_by
 from ..django_internals.queries import is_whole_table, without_lock
 from ..errors import KeysetError
 from ..keyset.keyset import Keyset, Position, keyset_of
-from ..keyset.predicates import between
 from ..keyset.query import KeysetQuery
+from ..keyset.ranges_as_sql import between
 from .boundaries_by_index import Boundary
 from .statistics_conditions import Bound, at, before, earlier_rows, until
 from .statistics_quantiles import Place, Quantiles

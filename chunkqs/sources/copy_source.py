@@ -19,7 +19,7 @@ from ..databases import database_of
 from ..django_internals.compiler import Block, Statement
 from ..errors import StreamInterrupted
 from .cursor import close_cursor
-from .interruptions import interruptions
+from .stream_interrupted import interruptions
 
 logger = logging.getLogger("chunkqs")
 

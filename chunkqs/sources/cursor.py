@@ -10,8 +10,8 @@ from django.db.backends.utils import CursorWrapper
 
 from ..databases import database_of
 from ..django_internals.compiler import Block
-from .interruptions import interruptions, let_go_of_cursor
 from .running_query import RunningQuery
+from .stream_interrupted import interruptions, let_go_of_cursor
 
 logger = logging.getLogger("chunkqs")
 

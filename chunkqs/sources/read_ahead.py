@@ -19,7 +19,7 @@ from django.db.backends.utils import CursorWrapper
 
 from ..databases.latch import Latch
 from ..django_internals.compiler import Block
-from .interruptions import interruptions
+from .stream_interrupted import interruptions
 
 #: Seconds to wait for a fetch before the server is asked to cancel it, which takes a connection.
 CANCEL_AFTER = 0.1

@@ -21,10 +21,10 @@ from ..sources.sizing import FixedSize, row_bound
 from ..sources.source import Source
 from ..sources.throttling import Pacing
 from .block_builder import Builder, Built
+from .callers_progress import Given, nothing_after
 from .cancelling import Turn
-from .choice_of_builder import builder
 from .foreign_positions import UNKNOWN, Place
-from .given_items import Given, nothing_after
+from .own_or_foreign_builder import builder
 from .plan import Plan, Positioner
 
 
