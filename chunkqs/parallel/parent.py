@@ -23,7 +23,7 @@ from ..partitions.partition import KeyRange
 from ..walks.missing_index import warn_of_missing_index
 from .pool import TASKS_EACH, WorkerPool, is_pool_broken, refuse_without_children
 from .task_sizes import TaskSizes
-from .worker import Job, Outcome, Task, View, Walk, described_session, refusal
+from .worker_task import Job, Outcome, Task, View, Walk, described_session, refusal
 
 Result = TypeVar("Result")
 #: Lets queries see what the workers see.

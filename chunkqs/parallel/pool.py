@@ -20,8 +20,8 @@ from django.db import NotSupportedError
 
 from ..errors import WorkerDied
 from ..keyset.keyset import Keyset
-from .worker import Job, Outcome, Task
 from .worker_process import begin, run, surroundings
+from .worker_task import Job, Outcome, Task
 
 #: Seconds that a worker has to end when it is asked to.
 PATIENCE = 5.0

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from ..django_internals.row_loading import SQLCompiler
 from ..sources.sizing import Sizing, row_bound
-from .worker import Outcome, Task
+from .worker_task import Outcome, Task
 
 #: To hand a task over takes milliseconds: where rows are done quickly, it gets as many of them as
 #: take so many seconds, up to so many rows.

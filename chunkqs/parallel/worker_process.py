@@ -14,7 +14,7 @@ import django
 from django.conf import settings
 from django.db import connections
 
-from .worker import Outcome, Task, unpickled
+from .worker_task import Outcome, Task, unpickled
 
 
 def surroundings() -> tuple[str | None, bytes]:

@@ -21,9 +21,9 @@ from ..sources.sizing import FixedSize, row_bound
 from ..sources.source import Source
 from ..sources.throttling import Pacing
 from .block_builder import Builder, Built
-from .callers_progress import Given, nothing_after
 from .cancelling import Turn
 from .foreign_positions import UNKNOWN, Place
+from .last_row_taken import Given, nothing_after
 from .own_or_foreign_builder import builder
 from .plan import Plan, Positioner
 

@@ -13,7 +13,7 @@ import pytest
 from chunkqs import WorkerDied
 from chunkqs.parallel import pool
 from chunkqs.parallel.pool import WorkerPool
-from chunkqs.parallel.worker import Task
+from chunkqs.parallel.worker_task import Task
 from tests.support import work_on_chunks as work
 from tests.support.keysets import pks
 from tests.support.models import Event
