@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 from ..django_internals.compiler import Block
-from ..keyset.ranges_after_position import Position
 from .block_builder import Built
+from .foreign_positions import Place
+from .given_items import Given
 from .plan import Plan
 from .walk import Walk
 
@@ -45,6 +46,7 @@ class ExportWalk(Walk):
         self._head = writer.head()
         self._ends: list[int] = []
         self._raw_rows: Block = []
+        self._read: Any = Place(plan.after)
         self._has_tail = True
 
     def advance(self) -> Iterator[Any] | None:
@@ -55,16 +57,27 @@ class ExportWalk(Walk):
         items = super().advance()
         if items is None and self.is_complete and self._has_tail:
             self._has_tail = False
-            return iter([tail]) if (tail := self._writer.tail()) else None
+            return self._tail()
         return items
 
-    @property
-    def position(self) -> Position | None:
-        """The position of the last row of the part that was handed out last."""
-        given = self._given
-        if self._positioner is None or given.left == given.length:
-            return self.position_of(given.before)
-        return self.position_of(self._raw_rows[self._ends[-given.left - 1] - 1])
+    def _tail(self) -> Iterator[Any] | None:
+        """Return what comes after the rows, with those that have waited for more."""
+        tail = self._writer.tail()
+        if not tail:
+            return None
+        self._given = Given(Place(self.position), iter([tail]), 1, [self._read], self._read)
+        return self._given.items
+
+    def _next_given(self) -> tuple[Given, bool]:
+        """Write the next rows. A part stands where its last row does: those that wait for more
+        have not been handed out."""
+        given, is_end = super()._next_given()
+        if is_end or self.is_written:
+            return given, is_end
+        self._read = Place(self.position_of(given.last))
+        places = [self._raw_rows[end - 1] for end in self._ends]
+        self._raw_rows = []
+        return given._replace(block=places, last=places[-1] if places else given.before), False
 
     def parts(self, built: Built) -> list[bytes]:
         """Write rows, and remember where each part ends."""

@@ -253,10 +253,7 @@ class Walk:
 
     def _release(self) -> None:
         """Let go of the rows and the source. What is left of the rows is not handed out."""
-        given = self._given
-        self._given = nothing_after(Place(self.position))
-        given.drop()
-        self._forget_built()
+        self.forget()
         self._builder = None  # it holds this walk, by what fetches for it
         source, self._source = self._source, None
         if source is not None and os.getpid() != self._process:
@@ -265,11 +262,10 @@ class Walk:
             source.close()
 
     def forget(self) -> None:
-        """Hand out no row in a forked process: what is open is the parent's."""
-        self._given.drop()
-        self._forget_built()
-
-    def _forget_built(self) -> None:
+        """Hand out no more of the rows: in a forked process, what is open is the parent's."""
+        given = self._given
+        self._given = nothing_after(Place(self.position))
+        given.drop()
         if self._builder is not None:
             self._builder.forget()
 
