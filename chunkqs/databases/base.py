@@ -259,9 +259,10 @@ class Database(Features):
         where any session does that. KeysetError where none can."""
         return 0
 
-    def sorting(self, column_types: Sequence[Any]) -> Scope | None:
+    def sorting(self, column_types: Sequence[Any], *, converts: bool) -> Scope | None:
         """Read the settings of the session that an order by columns of some types depends on: one
-        query. None where it depends on none."""
+        query. None where it depends on none. `converts`: whether it is made of values that
+        settings decide about, such as the text of a date."""
         return None
 
     def sessions_sort_length(self) -> int:

@@ -39,6 +39,14 @@ def flattened(expression: Any) -> Iterator[Any]:
                 yield from flattened(child)
 
 
+# Django 5.2, 6.0, 6.1: whatever makes a value has an output_field, a condition as well.
+def fields_of(expression: Any) -> Iterator[Any]:
+    """Yield the field of each part of an expression; None where Django cannot tell."""
+    for part in flattened(expression):
+        if hasattr(type(part), "output_field"):
+            yield field_of(part)
+
+
 # Django 5.2, 6.0, 6.1: a resolved expression's columns are Col.
 def aliases(expression: Any) -> set[str]:
     """Return the aliases of the tables that an expression takes columns from."""

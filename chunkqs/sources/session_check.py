@@ -5,14 +5,22 @@ That travels as a condition of each statement of the walk, which has no rows whe
 
 from __future__ import annotations
 
+from functools import partial
+
 from django.db.backends.base.base import BaseDatabaseWrapper
+from django.db.models import BinaryField, DateField, DurationField, Field, FloatField, TimeField
 
 from ..databases import database_of
 from ..databases.answers import Scope
 from ..django_internals.compiler import Block
+from ..django_internals.expressions import Col, fields_of
+from ..keyset.columns import KeyColumn
 from ..keyset.query import KeysetQuery
 from ..keyset.walk_errors import left_scope, sorts_otherwise
 from .retries import Retries
+
+#: Of what settings of a session decide: the day and hour of a moment, and the texts of all these.
+SHOWN_BY_SETTINGS = (DateField, TimeField, DurationField, FloatField, BinaryField)
 
 
 class SessionCheck:
@@ -29,7 +37,9 @@ class SessionCheck:
     def begin_sorting(self, block: Block) -> bool:
         """Learn which settings the order depends on; return whether to read the block again."""
         lessons = self._query.lessons
-        lessons.sorting = self._retries.run(lambda: self._database.sorting(lessons.types))
+        converts = any(map(_converts, self._query.keyset.columns))
+        read = partial(self._database.sorting, lessons.types, converts=converts)
+        lessons.sorting = self._retries.run(read)
         return self._query.learn_length(block)
 
     def begin_scope(self) -> None:
@@ -49,3 +59,13 @@ class SessionCheck:
         with self._connection.cursor() as cursor:
             cursor.execute(f"SELECT {scope.sql}")
             return str(cursor.fetchone()[0])
+
+
+def _converts(column: KeyColumn) -> bool:
+    """Return whether a key column is made of values that settings may decide about."""
+    if isinstance(column.expression, Col):
+        return False
+    fields = list(fields_of(column.expression))
+    return any(type(one) in (type(None), Field) for one in fields) or any(
+        isinstance(one, SHOWN_BY_SETTINGS) for one in fields
+    )

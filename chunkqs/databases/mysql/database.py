@@ -218,14 +218,15 @@ class MySQL(Database):
         needed = sort_bytes(values, self.label)
         return needed if needed >= (LEAST_BYTES_OF_MARIADB if is_mariadb else LEAST_BYTES) else 0
 
-    def sorting(self, column_types: Sequence[ColumnType]) -> Scope | None:
+    def sorting(self, column_types: Sequence[ColumnType], *, converts: bool) -> Scope | None:
         """Read how many bytes texts are sorted by, and the time zone that a TIMESTAMP is read in:
         one query, unless the types are others."""
         codes = {column_type.code for column_type in column_types}
-        if not codes & {*TEXTS, TIMESTAMP}:
+        has_timestamps = converts or TIMESTAMP in codes
+        if not has_timestamps and not codes & TEXTS:
             return None
         with self.connection.cursor() as cursor:
-            return read_sorting(cursor, bool(codes & TEXTS), TIMESTAMP in codes)
+            return read_sorting(cursor, bool(codes & TEXTS), has_timestamps)
 
     def sessions_sort_length(self) -> int:
         """Read `max_sort_length`: one query for each connection."""

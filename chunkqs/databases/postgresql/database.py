@@ -32,7 +32,7 @@ from .null_proofs import NOT_NULL
 from .plan import read_plan
 from .psycopg import Driver, driver_of
 from .repeated_work import repeated_work
-from .scope import read_scope
+from .scope import read_scope, read_sorting
 from .session import PostgreSQLSession
 from .value_transports import (
     FIRST_OF_USER,
@@ -242,6 +242,11 @@ class PostgreSQL(Database):
     def is_doubtful(self, column_type: int) -> bool:
         """Return True for types of the user's own, and for floats in an array."""
         return may_hold_floats(column_type)
+
+    def sorting(self, column_types: Sequence[int], *, converts: bool) -> Scope | None:
+        """Read the settings for dates, intervals, floats and bytes, where an expression converts
+        such values: columns themselves depend on none."""
+        return read_sorting(self.connection) if converts else None
 
     def shows_values_whole(self, column_types: Sequence[int]) -> bool:
         """Read `extra_float_digits`, and look for types that never do: one query."""

@@ -16,6 +16,9 @@ SELECT DISTINCT found[1] FROM pg_catalog.pg_policy, pg_catalog.regexp_matches(
     pg_catalog.pg_get_expr(polqual, polrelid), $$current_setting\\('([\\w.]+)'$$, 'g') AS found
 """
 
+#: Settings that decide about the day and hour of a moment, and about texts of values.
+SETTINGS = ("TimeZone", "DateStyle", "IntervalStyle", "extra_float_digits", "bytea_output")
+SORTING = SCOPE.format(", ".join(f"pg_catalog.current_setting('{name}')" for name in SETTINGS))
 
 #: What a scope is made of, as columns of any SELECT.
 COLUMNS = f"{SCOPE.format(FACTS)}, ARRAY({VARIABLES})"
@@ -27,6 +30,13 @@ def read_scope(connection: BaseDatabaseWrapper) -> Scope:
         cursor.execute(f"SELECT {COLUMNS}")
         value, variables = cursor.fetchone()
         return scope_of(cursor, value, variables)
+
+
+def read_sorting(connection: BaseDatabaseWrapper) -> Scope:
+    """Read what the values of an expression may depend on: one query."""
+    with connection.cursor() as cursor:
+        cursor.execute(f"SELECT {SORTING}")
+        return Scope(SORTING, cursor.fetchone()[0])
 
 
 def scope_of(cursor: CursorWrapper, value: str, variables: list[str]) -> Scope:
