@@ -187,6 +187,10 @@ class Database(Features):
         are; `field` is None where Django doesn't know."""
         return VALUE
 
+    def of_expression(self, transport: Transport) -> Transport:
+        """Return how values are read that are computed, where those of a column are read so."""
+        return transport
+
     def column_types(self, cursor: CursorWrapper) -> Sequence[Any]:
         """Return what the server says of the type of each column that `cursor` has selected."""
         return ()

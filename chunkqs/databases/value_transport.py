@@ -13,6 +13,10 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 
+class NoValue(ValueError):
+    """A value that the database shows as another than it sorts."""
+
+
 class Transport(NamedTuple):
     """A way to select a key column. What comes is compared with the column by `column > %s`."""
 
@@ -25,6 +29,8 @@ class Transport(NamedTuple):
     """Whether what is selected has the order of the column."""
     between: tuple[str, ...] = ()
     """What stands between one time that the column is named and the next."""
+    no_value: str | None = None
+    """What is selected in place of a value that the database shows as another than it sorts."""
 
     def sql(self, column: str) -> str:
         """Return the SQL that selects a column."""

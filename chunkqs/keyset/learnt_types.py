@@ -50,9 +50,11 @@ class Lessons:
     @classmethod
     def before_any_row(cls, columns: Sequence[KeyColumn], database: Database) -> Self:
         """Return what the model makes likely."""
-        fields = (field_of(column.expression) for column in columns)
-        transports = tuple(map(database.likely_transport, fields))
-        return cls(transports, nullable=coalesced(columns, database))
+        transports = (
+            _of_column(column, database.likely_transport(field_of(column.expression)), database)
+            for column in columns
+        )
+        return cls(tuple(transports), nullable=coalesced(columns, database))
 
     def learn_types(
         self, types: Sequence[Any], columns: Sequence[KeyColumn], database: Database
@@ -101,4 +103,8 @@ def _transport(
     is_computed = column.nullable and not isinstance(column.expression, (Col, Aggregate))
     if is_computed and database.mistakes_nulls(column_type):
         raise inexact(column, database.type_name(column_type), "is sorted as NULL where it is zero")
-    return transport
+    return _of_column(column, transport, database)
+
+
+def _of_column(column: KeyColumn, transport: Transport, database: Database) -> Transport:
+    return transport if isinstance(column.expression, Col) else database.of_expression(transport)

@@ -9,18 +9,15 @@ from typing import Any, NamedTuple
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
-from ..databases.value_transport import Transport
-from ..django_internals.compiler import (
-    Block,
-    Statement,
-    compile_select,
-)
+from ..databases.value_transport import NoValue, Transport
+from ..django_internals.compiler import Block, Statement, compile_select
 from ..django_internals.conditions import restrict
 from ..django_internals.expressions import Col, is_known
 from ..django_internals.queries import without_lock
 from .block_check import check_block
 from .keyset import Keyset, KeysetError
 from .learnt_types import Lessons
+from .no_values import refuse_no_values
 from .ranges_after_position import Position, Segment, segments
 from .ranges_as_sql import InScope, at, between, of_segment, until
 from .refusals import unsendable
@@ -149,6 +146,7 @@ class KeysetQuery(KeysetUnion):
 
         Each row counts: one that was sorted by a part of its value may stand anywhere.
         """
+        refuse_no_values(self.keyset.columns, self._key_values(), block)
         if not self.database.sorts_by_beginnings:
             return False
         values = (row[place] for row in block for place in self.places)
@@ -160,6 +158,9 @@ class KeysetQuery(KeysetUnion):
             return Reached([_loaded(raw_row[place], how) for place, how in self._key_values()])
         except UnicodeError as error:
             raise self._unsendable(error) from error
+        except NoValue:
+            refuse_no_values(self.keyset.columns, self._key_values(), [tuple(raw_row)])
+            raise
 
     def check_given(self, *positions: Position | None) -> None:
         """Raise KeysetError for a position of another session that this one cannot send."""

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from ..django_internals.compiler import Block
 from .block_builder import Built
 from .foreign_positions import Place
-from .given_items import Given
+from .last_row_taken import Given
 from .plan import Plan
 from .walk import Walk
 

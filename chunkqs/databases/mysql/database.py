@@ -36,9 +36,11 @@ from .sort_length import (
 )
 from .value_transports import (
     ALL_CHARACTERS,
+    COMPUTED,
     DOUBLE,
     FLOAT,
     LIKELY,
+    TEXT,
     TEXTS,
     TIMESTAMP,
     ColumnType,
@@ -156,6 +158,11 @@ class MySQL(Database):
         """Go by the field's `db_type()`."""
         db_type = (field.db_type(self.connection) or "") if field is not None else ""
         return LIKELY.get(db_type.split("(")[0].lower(), VALUE)
+
+    def of_expression(self, transport: Transport) -> Transport:
+        """Have MariaDB say where what it makes is no day."""
+        is_mariadb = self.connection.mysql_is_mariadb  # type: ignore[attr-defined]
+        return COMPUTED if transport is TEXT and is_mariadb else transport
 
     def column_types(self, cursor: CursorWrapper) -> Sequence[ColumnType]:
         """Return the type's number, its flags and its scale."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import Any, NamedTuple
 
-from ..value_transport import VALUE, Transport
+from ..value_transport import VALUE, NoValue, Transport
 
 #: Numbers of the protocol: integers, YEAR and DECIMAL; texts and bytes; dates and times.
 NUMBERS = {0, 1, 2, 3, 8, 9, 13, 246}
@@ -31,6 +31,24 @@ DIGITS = Transport("(", ") + 0e0", sorts=True)
 INTEGER = Transport("(", ") + 0", sorts=True)
 #: Drivers have no value of a zero date, nor of a time of more than a day.
 TEXT = Transport("CAST(", " AS CHAR)")
+
+
+def day(text: str) -> str:
+    """Return the text of a date or time as it is; raise NoValue for one that is none."""
+    if text == NO_DAY:
+        raise NoValue(text)
+    return text
+
+
+#: MariaDB shows CAST('2024-02-30' AS DATE) as NULL, and sorts and compares it as that day.
+NO_DAY = "no day"
+COMPUTED = Transport(
+    "IF(COALESCE(",
+    " AS CHAR), 'no day')",
+    day,
+    between=(") <=> CAST(", " AS CHAR), CAST("),
+    no_value=NO_DAY,
+)
 
 #: By the beginning of a field's `db_type()`: what its values are likely to need.
 LIKELY: dict[str, Transport] = {
