@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -65,6 +66,21 @@ class Instance:
             del connections[self.name], connections.settings[self.name]
 
 
+def is_streaming() -> bool:
+    """Return whether the replica is connected to its primary."""
+    with connections["primary"].cursor() as cursor:
+        cursor.execute("SELECT FROM pg_stat_replication WHERE state = 'streaming'")
+        return cursor.fetchone() is not None
+
+
+def wait_until(holds: Callable[[], bool]) -> None:
+    """Wait, half a minute at most."""
+    until = time.monotonic() + 30
+    while not holds():
+        assert time.monotonic() < until
+        time.sleep(0.05)
+
+
 @contextmanager
 def replicated(folder: Path) -> Iterator[None]:
     """Run a primary and its replica, known to Django as "primary" and "standby"."""
@@ -79,6 +95,7 @@ def replicated(folder: Path) -> Iterator[None]:
         server._run("pg_basebackup", *where, "-D", "standby", "-R", "-X", "stream", "-c", "fast")
         standby.start()
         with primary.alias(), standby.alias():
+            wait_until(is_streaming)
             yield
     finally:
         standby.stop()

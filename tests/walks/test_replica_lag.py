@@ -13,7 +13,7 @@ from django.db import connections
 
 from chunkqs.throttles import ReplicaLag
 from tests.support.models import User
-from tests.support.replication import replicated
+from tests.support.replication import is_streaming, replicated, wait_until
 
 pytestmark = pytest.mark.database("postgresql")
 
@@ -70,8 +70,25 @@ def caught_up(throttle: ReplicaLag) -> None:
     wait_until(lambda: throttle.measure() <= 0.5)
 
 
-def wait_until(holds: Any) -> None:
-    until = time.monotonic() + 30
-    while not holds():
-        assert time.monotonic() < until
-        time.sleep(0.05)
+def test_a_replica_that_is_cut_off_is_behind(primary: None, django_db_blocker: Any) -> None:
+    """It has replayed all that it has received, which says nothing then."""
+    with django_db_blocker.unblock():
+        throttle = ReplicaLag(0.5, using="standby")
+        caught_up(throttle)
+        before = primary_conninfo("")
+        wait_until(lambda: not is_streaming())
+        User.objects.using("primary").update(name="while it is cut off")
+        wait_until(lambda: throttle.measure() > 0.5)
+        primary_conninfo(before)
+        wait_until(is_streaming)
+        caught_up(throttle)
+
+
+def primary_conninfo(value: str) -> str:
+    """Set where the replica finds its primary; return where it was."""
+    with connections["standby"].cursor() as cursor:
+        cursor.execute("SHOW primary_conninfo")
+        (before,) = cursor.fetchone()
+        cursor.execute("ALTER SYSTEM SET primary_conninfo = %s", [value])
+        cursor.execute("SELECT pg_reload_conf()")
+    return str(before)

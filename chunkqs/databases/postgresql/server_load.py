@@ -6,13 +6,16 @@ from typing import Any
 
 from django.db.backends.base.base import BaseDatabaseWrapper
 
+#: A replica that receives nothing at the moment does not know what it misses, and that it has
+#: replayed all that it has received says nothing.
 REPLICATION_LAG = """
 SELECT coalesce(CASE
     WHEN NOT pg_catalog.pg_is_in_recovery() THEN
         (SELECT extract(epoch FROM max(replay_lag)) FROM pg_catalog.pg_stat_replication)
-    WHEN pg_catalog.pg_last_wal_receive_lsn() <> pg_catalog.pg_last_wal_replay_lsn() THEN
-        extract(epoch FROM pg_catalog.clock_timestamp()
-                           - pg_catalog.pg_last_xact_replay_timestamp())
+    WHEN pg_catalog.pg_last_wal_receive_lsn() = pg_catalog.pg_last_wal_replay_lsn()
+        AND EXISTS (SELECT FROM pg_catalog.pg_stat_wal_receiver) THEN 0
+    ELSE extract(epoch FROM pg_catalog.clock_timestamp() - coalesce(
+        pg_catalog.pg_last_xact_replay_timestamp(), pg_catalog.pg_postmaster_start_time()))
 END, 0)
 """
 ACTIVE_QUERIES = """
