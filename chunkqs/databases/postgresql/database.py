@@ -97,8 +97,8 @@ class PostgreSQL(Database):
         return snapshot.joined_snapshot(self.connection, name)
 
     def replication_lag(self) -> float:
-        """Ask a replica how old the last transaction is that it has replayed, unless it has all that
-        its primary has sent; ask a primary about the slowest of its replicas."""
+        """Ask a replica how old the last transaction is that it has replayed, unless it has all
+        that its primary has sent; ask a primary about the slowest of its replicas."""
         return server_load.replication_lag(self.connection)
 
     def active_queries(self) -> int:
