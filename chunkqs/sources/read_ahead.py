@@ -9,6 +9,7 @@ which two threads on the server's machine share.
 from __future__ import annotations
 
 import atexit
+import os
 from collections.abc import Callable
 from threading import Thread
 from typing import Any
@@ -111,8 +112,9 @@ class Fetch(Thread):
         self._cursor = cursor
         self._statement = statement
         self._error: BaseException | None = None
-        # join() takes the thread for ended when an interrupt ends the waiting (CPython 3.12).
+        # join() and is_alive() may take the thread for ended where an interrupt ends their waiting.
         self._done = Latch()
+        self._process = os.getpid()
         try:
             self.start()
         except RuntimeError:  # no more threads can be started
@@ -129,7 +131,7 @@ class Fetch(Thread):
 
     def wait(self, seconds: float | None = None) -> bool:
         """Wait until nothing is under way any more; say so. In a forked child nothing is."""
-        return not self.is_alive() or self._done.wait(seconds)
+        return os.getpid() != self._process or self._done.wait(seconds)
 
     def result(self) -> Any:
         """Return the cursor that has the block, when it has; raise what the fetch has raised."""
