@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from queue import Empty, SimpleQueue
 from threading import Lock
+
+#: Seconds to wait at a time. A signal that another thread of the process receives, or that comes
+#: just before the wait begins, wakes nobody: its handler runs when the wait ends.
+AT_A_TIME = 0.5
 
 
 class Latch:
@@ -25,6 +30,18 @@ class Latch:
 
     def wait(self, seconds: float | None = None) -> bool:
         """Wait, at most for so many seconds; return whether it is set."""
-        if not self.is_set and self._lock.acquire(timeout=-1 if seconds is None else seconds):
-            self._lock.release()
+        while not self.is_set:
+            if self._lock.acquire(timeout=AT_A_TIME if seconds is None else seconds):
+                self._lock.release()
+            if seconds is not None:
+                break
         return self.is_set
+
+
+def take(queue: SimpleQueue[None]) -> None:
+    """Wait until there is something in a queue, and take it."""
+    while True:
+        try:
+            return queue.get(timeout=AT_A_TIME)
+        except Empty:
+            continue

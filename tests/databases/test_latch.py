@@ -5,12 +5,13 @@ from __future__ import annotations
 import random
 import signal
 from collections.abc import Callable, Iterator
-from threading import Thread
+from queue import SimpleQueue
+from threading import Thread, Timer, get_ident
 from typing import Any
 
 import pytest
 
-from chunkqs.databases.latch import Latch
+from chunkqs.databases.latch import Latch, take
 from chunkqs.databases.private_limit import Places
 
 INTERRUPTS = 3000
@@ -81,3 +82,12 @@ def test_a_latch_lets_all_go_on_who_wait() -> None:
     for thread in waiting:
         thread.join(10)
         assert not thread.is_alive()
+
+
+@pytest.mark.timeout(30)
+@pytest.mark.parametrize("wait", [lambda: Latch().wait(), lambda: take(SimpleQueue())])
+def test_a_signal_that_another_thread_receives_ends_a_wait(wait: Callable[[], Any]) -> None:
+    """It wakes nobody: a wait without an end would have to notice it by itself."""
+    Timer(0.2, lambda: signal.pthread_kill(get_ident(), signal.SIGALRM)).start()
+    with pytest.raises(Interrupted):
+        wait()

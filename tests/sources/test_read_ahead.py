@@ -9,6 +9,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from itertools import islice
 
 import pytest
@@ -92,11 +93,20 @@ def kill_others() -> None:
         )
 
 
+@pytest.mark.parametrize(
+    "kill",
+    [
+        lambda: os.kill(os.getpid(), signal.SIGINT),
+        # Received by the thread of the timer: the one that waits is not woken.
+        lambda: signal.pthread_kill(threading.get_ident(), signal.SIGINT),
+    ],
+    ids=["the process", "another thread"],
+)
 def test_an_interrupt_ends_the_wait_for_the_server(
-    rows: list[int], nothing_left_open: Leftovers
+    rows: list[int], nothing_left_open: Leftovers, kill: Callable[[], None]
 ) -> None:
     queryset = Event.objects.order_by("pk").annotate(slow=slow_behind(rows[SIZE - 1]))
-    interrupt = threading.Timer(0.5, lambda: os.kill(os.getpid(), signal.SIGINT))
+    interrupt = threading.Timer(0.5, kill)
     began = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
         for _ in stream(queryset, chunk_size=SIZE, private=True):

@@ -13,7 +13,7 @@ from threading import Thread
 from types import SimpleNamespace
 from typing import Any
 
-from ..latch import Latch
+from ..latch import Latch, take
 
 #: Bytes of whole rows that are handed on together.
 PART_BYTES = 64 * 1024
@@ -53,7 +53,7 @@ class Psycopg2Copy:
         statement = self._cursor.mogrify(sql, params)
         self._thread = Thread(target=self._run, args=(statement,), name="chunkqs COPY", daemon=True)
         self._thread.start()
-        self._given.get()
+        take(self._given)
         if self._error is not None:
             self._raise()
 
@@ -80,7 +80,7 @@ class Psycopg2Copy:
         """Return the rows that came, and let the next ones come when they are asked for."""
         if not self._rows and not self._done.is_set:
             self._wanted.put(None)
-            self._given.get()
+            take(self._given)
         rows, self._rows, self._size = self._rows, [], 0
         if not rows and self._error is not None:
             self._raise()
