@@ -15,12 +15,12 @@ from ..django_internals.conditions import restrict
 from ..django_internals.expressions import Col, is_known
 from ..django_internals.queries import without_lock
 from .block_check import check_block
-from .keyset import Keyset, KeysetError
+from .keyset import Keyset
 from .learnt_types import Lessons
 from .no_values import refuse_no_values
 from .ranges_after_position import Position, Segment, segments
 from .ranges_as_sql import InScope, at, between, of_segment, until
-from .refusals import unsendable
+from .refusals import refuse_unsendable, unsendable
 from .statement_template import Open, Template, filled, nulls, slots
 from .union import KeysetUnion
 from .unproven_not_null import HasNoNulls
@@ -157,7 +157,7 @@ class KeysetQuery(KeysetUnion):
         try:
             return Reached([_loaded(raw_row[place], how) for place, how in self._key_values()])
         except UnicodeError as error:
-            raise self._unsendable(error) from error
+            raise unsendable(self._expressions, error) from error
         except NoValue:
             refuse_no_values(self.keyset.columns, self._key_values(), [tuple(raw_row)])
             raise
@@ -165,13 +165,11 @@ class KeysetQuery(KeysetUnion):
     def check_given(self, *positions: Position | None) -> None:
         """Raise KeysetError for a position of another session that this one cannot send."""
         for position in positions:
-            try:
-                self.database.check_sendable(position or ())
-            except UnicodeError as error:
-                raise self._unsendable(error) from error
+            refuse_unsendable(position or (), self._expressions, self.database)
 
-    def _unsendable(self, error: UnicodeError) -> KeysetError:
-        return unsendable((column.expression for column in self.keyset.columns), error)
+    @property
+    def _expressions(self) -> list[Any]:
+        return [column.expression for column in self.keyset.columns]
 
     def _key_values(self) -> list[tuple[int, Transport]]:
         """Return where each key column stands in a raw row, and how it is read.

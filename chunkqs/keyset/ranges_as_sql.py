@@ -27,7 +27,7 @@ from .ranges_after_position import (
     bound_of,
     ranges_after,
 )
-from .refusals import unsendable
+from .refusals import refuse_unsendable
 
 
 class ColumnSql(NamedTuple):
@@ -76,7 +76,7 @@ class KeyRange(RowLookup):
         if not self.ranges:
             raise EmptyResultSet
         database = database_of(connection)
-        self._check_sendable(database)
+        refuse_unsendable(self.position, self.expressions, database)
         columns = [_column_sql(each, compiler, database) for each in self.expressions]
         guard, params = _conjunction(self.guard, columns, self.position)
         if database.prefers_or_to_order and len(self.ranges) > 1:
@@ -85,13 +85,6 @@ class KeyRange(RowLookup):
         sql = " OR ".join(sql for sql, _ in alternatives)
         params += [param for _, params in alternatives for param in params]
         return (f"({guard} AND ({sql}))" if self.guard else f"({sql})"), tuple(params)
-
-    def _check_sendable(self, database: Database) -> None:
-        """Raise KeysetError for a position of another session that this one cannot send."""
-        try:
-            database.check_sendable(self.position)
-        except UnicodeError as error:
-            raise unsendable(self.expressions, error) from error
 
 
 def _column_sql(expression: Any, compiler: SQLCompiler, database: Database) -> ColumnSql:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from django.db.backends.base.base import BaseDatabaseWrapper
@@ -12,6 +12,7 @@ from django.db.models.expressions import RawSQL
 from django.db.models.functions import Now, Random
 
 from ..databases import database_of
+from ..databases.base import Database
 from ..django_internals.expressions import Col, field_of, flattened, returns_rows, unfold
 from ..django_internals.queries import QueryInfo
 from ..errors import KeysetError
@@ -152,6 +153,16 @@ def _is_random(expression: Any) -> bool:
 def refusal(part: str, reason: str) -> KeysetError:
     """Return the error that says why a query cannot be walked, and what to use instead."""
     return KeysetError(f"A walk by keyset cannot follow this query: {part} ({reason}).{ADVICE}")
+
+
+def refuse_unsendable(
+    position: Sequence[Any], expressions: Iterable[Any], database: Database
+) -> None:
+    """Raise KeysetError for a position of another session that this one cannot send."""
+    try:
+        database.check_sendable(tuple(position))
+    except UnicodeError as error:
+        raise unsendable(expressions, error) from error
 
 
 def unsendable(expressions: Iterable[Any], error: UnicodeError) -> KeysetError:

@@ -65,7 +65,7 @@ def _converts(column: KeyColumn) -> bool:
     """Return whether a key column is made of values that settings may decide about."""
     if isinstance(column.expression, Col):
         return False
-    fields = list(fields_of(column.expression))
-    return any(type(one) in (type(None), Field) for one in fields) or any(
-        isinstance(one, SHOWN_BY_SETTINGS) for one in fields
+    return any(
+        type(one) in (type(None), Field) or isinstance(one, SHOWN_BY_SETTINGS)
+        for one in fields_of(column.expression)
     )

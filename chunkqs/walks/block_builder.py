@@ -16,7 +16,7 @@ from ..hydration.hydrator import hydrator
 from ..sources.sizing import FixedSize
 from ..sources.stream import OpenSource
 from .prefetching import prefetch
-from .rows_at_once import rows_at_once, takes_whole_chunks
+from .rows_at_once import few, takes_whole_chunks
 
 Hydrate = Callable[[Block], list[Any]]
 
@@ -104,12 +104,11 @@ def block_builder(
         return BlockBuilder(_as_written, fetch, sizes, sys.maxsize)
     hydrate = hydrator(queryset, opened.compiler)
     if takes_whole_chunks(queryset, is_chunked=is_chunked):
-        build = partial(_build_together, hydrate=hydrate, queryset=queryset)
+        build, at_once = partial(_build_together, hydrate=hydrate, queryset=queryset), sys.maxsize
     else:
         driver: Any = connections[queryset.db]
         passing = (Error, driver.Database.Error)
-        build = partial(_build_apart, hydrate=hydrate, passing=passing)
-    at_once = rows_at_once(queryset, is_chunked=is_chunked)
+        build, at_once = partial(_build_apart, hydrate=hydrate, passing=passing), few(queryset)
     return BlockBuilder(repeated(build, opened), fetch, sizes, at_once)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from functools import partial
 from threading import RLock, Thread
 from time import sleep
 from typing import Protocol
@@ -45,26 +46,24 @@ class Turn:
         The server ignores a request that comes before the query, so it is repeated until the
         turn has ended: in a thread, as this may be that of an event loop.
         """
-        if self._send(running, errors):
-            arguments = [running, errors]
-            Thread(target=self._repeat, args=arguments, name="chunkqs cancel", daemon=True).start()
-
-    def _repeat(
-        self, running: Callable[[], Cancellable], errors: tuple[type[Exception], ...]
-    ) -> None:
-        sleep(PAUSE)
-        while self._send(running, errors):
-            sleep(PAUSE)
+        send = partial(self._send, running, (*errors, OSError))
+        if send():
+            Thread(target=_repeat, args=[send], name="chunkqs cancel", daemon=True).start()
 
     def _send(
         self, running: Callable[[], Cancellable], errors: tuple[type[Exception], ...]
     ) -> bool:
         """Send a request; return False if no thread waits."""
-        failures: tuple[type[Exception], ...] = (*errors, OSError)
         with self._lock:
             if self.is_going_on:
                 try:
                     running().cancel()
-                except failures as error:
+                except errors as error:
                     logger.debug("Could not cancel the query of a walk: %s", error)
             return self.is_going_on
+
+
+def _repeat(send: Callable[[], bool]) -> None:
+    sleep(PAUSE)
+    while send():
+        sleep(PAUSE)

@@ -44,8 +44,7 @@ class ExportWalk(Walk):
         super().__init__(plan, _parts)
         self._writer = writer
         self._head = writer.head()
-        self._ends: list[int] = []
-        self._raw_rows: Block = []
+        self._last_rows: Block = []
         self._read: Any = Place(plan.after)
         self._has_tail = True
 
@@ -75,17 +74,16 @@ class ExportWalk(Walk):
         if is_end or self.is_written:
             return given, is_end
         self._read = Place(self.position_of(given.last))
-        places = [self._raw_rows[end - 1] for end in self._ends]
-        self._raw_rows = []
-        return given._replace(block=places, last=places[-1] if places else given.before), False
+        rows, self._last_rows = self._last_rows, []
+        return given._replace(block=rows, last=rows[-1] if rows else given.before), False
 
     def parts(self, built: Built) -> list[bytes]:
-        """Write rows, and remember where each part ends."""
+        """Write rows, and remember the last one of each part."""
         if self.is_written:
             taken = (self._writer.take(part) for (part,) in built.rows)
             return [part for part in taken if part]
-        self._raw_rows = built.block
-        parts, self._ends = write_parts(built.rows, self._writer.write)
+        parts, ends = write_parts(built.rows, self._writer.write)
+        self._last_rows = [built.block[end - 1] for end in ends]
         return parts
 
 

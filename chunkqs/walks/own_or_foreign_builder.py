@@ -24,20 +24,20 @@ def builder(
 ) -> Builder:
     """Return what builds the rows of a walk, in the way that its queryset asks for."""
     queryset = plan.queryset.using(alias)
-    if opened.is_written or issubclass(iterable_class_of(queryset), RowIterable):
+    is_export = opened.is_written or issubclass(iterable_class_of(queryset), RowIterable)
+    iterates = has_own_iteration(queryset)
+    if is_export or not (iterates or has_own_iterable(queryset)):
         return block_builder(queryset, opened, fetch, sizes, is_chunked=plan.is_chunked)
-    if has_own_iteration(queryset) or has_own_iterable(queryset):
-        by_block = partial(builder_by_block, plan, queryset, opened, positioner, fetch, sizes)
-        if has_own_iteration(queryset):
-            return by_block()
-        return IterableBuilder(
-            queryset,
-            opened,
-            fetch,
-            sizes,
-            is_chunked=plan.is_chunked,
-            by_block=by_block,
-            positioner=positioner,
-            start=plan.after,
-        )
-    return block_builder(queryset, opened, fetch, sizes, is_chunked=plan.is_chunked)
+    by_block = partial(builder_by_block, plan, queryset, opened, positioner, fetch, sizes)
+    if iterates:
+        return by_block()
+    return IterableBuilder(
+        queryset,
+        opened,
+        fetch,
+        sizes,
+        is_chunked=plan.is_chunked,
+        by_block=by_block,
+        positioner=positioner,
+        start=plan.after,
+    )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 from django.db.models import QuerySet
@@ -25,8 +24,6 @@ def takes_whole_chunks(queryset: QuerySet[Any, Any], *, is_chunked: bool) -> boo
     return is_chunked or bool(prefetch_lookups(queryset)) or tracks_peers(queryset)
 
 
-def rows_at_once(queryset: QuerySet[Any, Any], *, is_chunked: bool) -> int:
-    """Return how many rows to build at a time."""
-    if takes_whole_chunks(queryset, is_chunked=is_chunked):
-        return sys.maxsize
+def few(queryset: QuerySet[Any, Any]) -> int:
+    """Return how many rows to build at a time where they are no whole chunk."""
     return INSTANCES if issubclass(iterable_class_of(queryset), ModelIterable) else VALUES

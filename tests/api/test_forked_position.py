@@ -22,18 +22,16 @@ def rows(transactional_db: None) -> None:
     make(Event, ROWS)
 
 
-def ordered() -> Any:
-    return Event.objects.order_by("pk")
-
-
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="no processes are forked here")
 @pytest.mark.filterwarnings("ignore:This process .* is multi-threaded:DeprecationWarning")
 @pytest.mark.parametrize("taken", [0, 1, SIZE - 1, SIZE, SIZE + 1, 2 * SIZE])
-@pytest.mark.parametrize("queryset", [ordered, lambda: ordered().values_list("pk")])
+@pytest.mark.parametrize(
+    "queryset", [Event.objects.all, lambda: Event.objects.values_list("pk")], ids=["rows", "values"]
+)
 def test_a_forked_child_goes_on_from_where_its_parent_was(
     queryset: Callable[[], Any], taken: int
 ) -> None:
-    rows = keyset_iter(queryset(), chunk_size=SIZE)
+    rows = keyset_iter(queryset().order_by("pk"), chunk_size=SIZE)
     iterator = iter(rows)
     for _ in range(taken):
         next(iterator)

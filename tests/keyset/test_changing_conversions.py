@@ -10,8 +10,7 @@ from django.db import connection, models
 from django.db.models import ExpressionWrapper, F
 from django.db.models.functions import Cast, Coalesce, ExtractHour, Length, TruncDay
 
-from chunkqs import keyset_iter
-from chunkqs.errors import KeysetError
+from tests.support.changing_settings import walked
 from tests.support.exactness.kinds import run, unmanaged
 
 pytestmark = pytest.mark.database("postgresql", "mysql")
@@ -61,20 +60,6 @@ def model(committed_db: None) -> Iterator[Any]:
     connection.close()
 
 
-def walked(rows: Any, setting: str, size: int) -> tuple[list[Any], bool]:
-    """Return what a walk hands out while a setting is changed, and whether it was refused."""
-    got = []
-    try:
-        for key in keyset_iter(rows, chunk_size=size):
-            got.append(key)
-            if len(got) == 20:
-                run(setting)
-    except KeysetError as error:
-        assert "setting of the session" in str(error)  # noqa: PT017
-        return got, True
-    return got, False
-
-
 @pytest.mark.parametrize("size", [1, 3, 7])
 @pytest.mark.parametrize("expression", EXPRESSIONS.values(), ids=EXPRESSIONS)
 def test_an_expression_of_dates_is_refused_in_another_time_zone(
@@ -82,7 +67,7 @@ def test_an_expression_of_dates_is_refused_in_another_time_zone(
 ) -> None:
     rows = model.objects.order_by(expression, "id").values_list("pk", flat=True)
     expected = list(rows)
-    got, is_refused = walked(rows, ZONES[connection.vendor], size)
+    got, is_refused = walked(rows, ZONES[connection.vendor], size, at=20)
     assert is_refused
     assert got == expected[: len(got)]
 
@@ -91,7 +76,7 @@ def test_an_expression_of_dates_is_refused_in_another_time_zone(
 def test_texts_of_days_are_refused_in_another_format(model: Any) -> None:
     rows = model.objects.order_by(Cast("d", TEXT), "id").values_list("pk", flat=True)
     expected = list(rows)
-    got, is_refused = walked(rows, "SET DateStyle = 'SQL, DMY'", 3)
+    got, is_refused = walked(rows, "SET DateStyle = 'SQL, DMY'", 3, at=20)
     assert is_refused
     assert got == expected[: len(got)]
 
@@ -102,13 +87,13 @@ def test_an_order_that_depends_on_no_setting_is_walked_on(model: Any, expression
         pytest.skip("a TIMESTAMP is read in the time zone of the session")
     rows = model.objects.order_by(expression, "id").values_list("pk", flat=True)
     expected = list(rows)
-    assert walked(rows, ZONES[connection.vendor], 3) == (expected, False)
+    assert walked(rows, ZONES[connection.vendor], 3, at=20) == (expected, False)
 
 
 @pytest.mark.parametrize("expression", [TruncDay("t"), ExtractHour("t")], ids=["day", "hour"])
 def test_functions_of_dates_lose_no_row(model: Any, expression: Any) -> None:
     rows = model.objects.order_by(expression, "id").values_list("pk", flat=True)
     expected = list(rows)
-    got, is_refused = walked(rows, ZONES[connection.vendor], 3)
+    got, is_refused = walked(rows, ZONES[connection.vendor], 3, at=20)
     assert got == expected[: len(got)]
     assert is_refused or got == expected

@@ -9,7 +9,7 @@ import pytest
 from django.db import connection, models
 
 from chunkqs import keyset_iter
-from chunkqs.errors import KeysetError
+from tests.support.changing_settings import walked
 from tests.support.exactness.kinds import run, unmanaged
 
 pytestmark = pytest.mark.database("mysql")
@@ -33,20 +33,6 @@ def model(committed_db: None) -> Iterator[Any]:
     connection.close()
 
 
-def walked(rows: Any, setting: str, size: int) -> tuple[list[Any], bool]:
-    """Return what a walk hands out while a setting is changed, and whether it was refused."""
-    got = []
-    try:
-        for key in keyset_iter(rows, chunk_size=size):
-            got.append(key)
-            if len(got) == 4:
-                run(setting)
-    except KeysetError as error:
-        assert "stream()" in str(error)  # noqa: PT017
-        return got, True
-    return got, False
-
-
 @pytest.mark.parametrize("size", [1, 2, 3, 7])
 @pytest.mark.parametrize("order", ["v", "-v", "t", "-t", "id"])
 @pytest.mark.parametrize(
@@ -63,7 +49,7 @@ def test_a_setting_that_the_order_depends_on_loses_no_row(
 ) -> None:
     rows = model.objects.order_by(order).values_list("pk", flat=True)
     expected = list(rows)
-    got, is_refused = walked(rows, setting, size)
+    got, is_refused = walked(rows, setting, size, at=4)
     assert got == expected[: len(got)]
     assert is_refused == (order.lstrip("-") == refused)
     assert is_refused or got == expected

@@ -159,10 +159,13 @@ class MySQL(Database):
         db_type = (field.db_type(self.connection) or "") if field is not None else ""
         return LIKELY.get(db_type.split("(")[0].lower(), VALUE)
 
+    @property
+    def _is_mariadb(self) -> bool:
+        return bool(self.connection.mysql_is_mariadb)  # type: ignore[attr-defined]
+
     def of_expression(self, transport: Transport) -> Transport:
         """Have MariaDB say where what it makes is no day."""
-        is_mariadb = self.connection.mysql_is_mariadb  # type: ignore[attr-defined]
-        return COMPUTED if transport is TEXT and is_mariadb else transport
+        return COMPUTED if transport is TEXT and self._is_mariadb else transport
 
     def column_types(self, cursor: CursorWrapper) -> Sequence[ColumnType]:
         """Return the type's number, its flags and its scale."""
@@ -204,9 +207,8 @@ class MySQL(Database):
     def comparable(self, sql: str, field: Any) -> str:
         """Wrap what makes a date or time, on MariaDB: it compares CAST('no date' AS DATE) as zero,
         not as the NULL that it is, and only COALESCE() makes it one."""
-        is_mariadb = self.connection.mysql_is_mariadb  # type: ignore[attr-defined]
         is_moment = isinstance(field, (DateField, TimeField))
-        return f"COALESCE({sql})" if is_mariadb and is_moment else sql
+        return f"COALESCE({sql})" if self._is_mariadb and is_moment else sql
 
     def null_test(self, sql: str, operator: str, is_column: bool) -> str:
         """Compare with NULL: IS NULL finds a zero date in a column that is NOT NULL, too, and
@@ -221,9 +223,10 @@ class MySQL(Database):
 
     def sort_bytes(self, values: Iterable[Any]) -> int:
         """Count the bytes of the longest text."""
-        is_mariadb = self.connection.mysql_is_mariadb  # type: ignore[attr-defined]
         needed = sort_bytes(values, self.label)
-        return needed if needed >= (LEAST_BYTES_OF_MARIADB if is_mariadb else LEAST_BYTES) else 0
+        return (
+            needed if needed >= (LEAST_BYTES_OF_MARIADB if self._is_mariadb else LEAST_BYTES) else 0
+        )
 
     def sorting(self, column_types: Sequence[ColumnType], *, converts: bool) -> Scope | None:
         """Read how many bytes texts are sorted by, and the time zone that a TIMESTAMP is read in:
@@ -252,16 +255,15 @@ class MySQL(Database):
     def sorted_by(self, statement: Statement, length: int) -> Statement:
         """Set `max_sort_length` for the one statement."""
         setting = f"max_sort_length={min(length, MOST_BYTES)}"
-        if self.connection.mysql_is_mariadb:  # type: ignore[attr-defined]
+        if self._is_mariadb:
             return Statement(f"SET STATEMENT {setting} FOR {statement.sql}", statement.params)
         hinted = statement.sql.replace("SELECT", f"SELECT /*+ SET_VAR({setting}) */", 1)
         return Statement(hinted, statement.params)
 
     def run_within(self, seconds: float, work: Callable[[], Result]) -> Result | None:
         """Set the session's limit while `work` runs."""
-        is_mariadb = self.connection.mysql_is_mariadb  # type: ignore[attr-defined]
-        name = "max_statement_time" if is_mariadb else "max_execution_time"
-        limit = seconds if is_mariadb else max(1, round(seconds * 1000))
+        name = "max_statement_time" if self._is_mariadb else "max_execution_time"
+        limit = seconds if self._is_mariadb else max(1, round(seconds * 1000))
         with self.connection.cursor() as cursor:
             cursor.execute(f"SELECT @@{name}")
             (usual,) = cursor.fetchone()
